@@ -1,0 +1,34 @@
+// The layer rule: control imports dataplane, never the reverse; only the port files and the loader touch the addon.
+module.exports = {
+  forbidden: [
+    {
+      name: "dataplane-below-control",
+      comment:
+        "the data plane knows nothing of configuration, sockets of the control plane, or the command line",
+      severity: "error",
+      from: { path: "^src/dataplane" },
+      to: { path: "^src/control" },
+    },
+    {
+      name: "dataplane-without-packages",
+      comment: "the data plane runs on Node itself and the addon alone",
+      severity: "error",
+      from: { path: "^src/dataplane" },
+      to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer"] },
+    },
+    {
+      name: "addon-behind-io",
+      comment: "only src/dataplane/io (ports, poller, arena) calls into the addon",
+      severity: "error",
+      from: { path: "^src", pathNot: "^src/dataplane/io/" },
+      to: { path: "^src/dataplane/io/native\\.ts$" },
+    },
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".js"] },
+  },
+};

@@ -1,0 +1,47 @@
+// Why a frame was not forwarded: the closed list behind every drop counter.
+// An index in this list is the number in shared memory and in the addon (native/drop.h keeps the same order),
+// so entries are appended, never reordered.
+
+/** One reason: its name in metrics and `show drops`, and the sentence that explains it to an operator. */
+export interface DropReasonText {
+  readonly name: string;
+  readonly text: string;
+}
+
+export const DROP_REASONS = [
+  {
+    name: "vxlan_short",
+    text: "the datagram is too short for a VXLAN header and an Ethernet frame (RFC 7348 section 5)",
+  },
+  {
+    name: "vxlan_flags",
+    text: "the VXLAN header lacks the I flag, so it carries no VNI (RFC 7348 section 5)",
+  },
+  { name: "vtep_unknown", text: "no port of this switch has the sender as its remote" },
+  { name: "vni_unknown", text: "the sender is a remote of this switch, but no port joins it with this VNI" },
+  { name: "datagram_truncated", text: "the datagram was larger than a receive slot" },
+  { name: "source_mac_invalid", text: "the source address is zero or multicast (802.3 clause 3.2.3)" },
+  { name: "inner_malformed", text: "the inner IP header contradicts the length of the frame" },
+  { name: "offload_invalid", text: "the offload metadata (checksum or segmentation) does not fit the frame" },
+  { name: "static_moved", text: "a static FDB entry binds the source address to another port" },
+  { name: "split_horizon", text: "the destination was learnt where the frame came from" },
+  { name: "no_destination", text: "the bridge has no other port to flood to" },
+  { name: "port_down", text: "the destination port is down" },
+  {
+    name: "too_big",
+    text: "the frame does not fit the path MTU and must not be fragmented (RFC 7348 section 4.3)",
+  },
+  { name: "queue_full", text: "the kernel's transmit queue was full" },
+  { name: "unreachable", text: "the kernel has no route to the remote VTEP, or a firewall refused it" },
+  { name: "transmit_failed", text: "the kernel refused the frame for another reason" },
+  { name: "output_reserved", text: "the port is the output of a mirror; what it receives is not forwarded" },
+] as const satisfies readonly DropReasonText[];
+
+export type DropReasonName = (typeof DROP_REASONS)[number]["name"];
+
+export const DROP_REASON_COUNT = DROP_REASONS.length;
+
+/** Name to number, for the code that counts. */
+export const Drop = Object.freeze(
+  Object.fromEntries(DROP_REASONS.map((reason, index) => [reason.name, index])),
+) as Readonly<Record<DropReasonName, number>>;

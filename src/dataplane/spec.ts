@@ -1,0 +1,204 @@
+// What the control plane asks of the data plane, and what it can read back: plain values in the words of the
+// configuration. Names identify bridges, ports and mirrors; indices never leave src/dataplane.
+import type { DropReasonName } from "./drop-reason.ts";
+
+export interface BridgeSpec {
+  readonly name: string;
+  /** Seconds after which an address that was not seen is forgotten; 0 = never. */
+  readonly ageingSeconds: number;
+  /** FDB entries at most, static ones included. */
+  readonly addressesMax: number;
+}
+
+export interface VxlanPortSpec {
+  readonly type: "vxlan";
+  readonly bridge: string;
+  readonly name: string;
+  /** 24 bits. */
+  readonly vni: number;
+  /** The other VTEP, an IPv4 or IPv6 address. */
+  readonly remote: string;
+  /** This VTEP; null = whatever the kernel's route says, and datagrams to any local address are taken. */
+  readonly local: string | null;
+  /** UDP port, here and there. */
+  readonly dstport: number;
+}
+
+export interface TapPortSpec {
+  readonly type: "tap";
+  readonly bridge: string;
+  /** Name of the port and of the network device. */
+  readonly name: string;
+  /** The host's addresses on this leg, as `192.168.0.103/24` or `fd00::103/64`. */
+  readonly addresses: readonly string[];
+  /** null = the smallest path MTU of the bridge's VXLAN ports minus the encapsulation. */
+  readonly mtuBytes: number | null;
+}
+
+export type PortSpec = VxlanPortSpec | TapPortSpec;
+
+export interface TapOutputSpec {
+  readonly type: "tap";
+  /** Name of the network device that tcpdump reads. */
+  readonly device: string;
+}
+
+export interface PcapngOutputSpec {
+  readonly type: "pcapng";
+  readonly path: string;
+  /** Start the next file when this one would grow beyond; 0 = never. */
+  readonly rotateBytes: number;
+  /** Files kept, the current one included: PATH, PATH.1, … PATH.(n-1), the highest being the oldest. */
+  readonly filesMax: number;
+}
+
+export interface MirrorSpec {
+  readonly bridge: string;
+  readonly name: string;
+  readonly selectAll: boolean;
+  /** Ports whose received frames are selected. */
+  readonly selectSrcPorts: readonly string[];
+  /** Ports whose transmitted frames are selected. */
+  readonly selectDstPorts: readonly string[];
+  /** Of the selected frames, only those with these VLAN IDs (0 = untagged); empty = all. */
+  readonly selectVlans: readonly number[];
+  /** Bytes of a frame at most that reach the output; 0 = all. */
+  readonly snaplenBytes: number;
+  readonly output: TapOutputSpec | PcapngOutputSpec;
+}
+
+/** One step from the running switch to the wanted one. Applied in order, each between two batches. */
+export type Change =
+  | { readonly op: "add-bridge"; readonly bridge: BridgeSpec }
+  | { readonly op: "set-bridge"; readonly bridge: BridgeSpec }
+  | { readonly op: "del-bridge"; readonly bridge: string }
+  | { readonly op: "add-port"; readonly port: PortSpec }
+  /** Same bridge, name and type; what changed is changed in place, counters stay. */
+  | { readonly op: "set-port"; readonly port: PortSpec }
+  | { readonly op: "del-port"; readonly bridge: string; readonly name: string }
+  | { readonly op: "add-mirror"; readonly mirror: MirrorSpec }
+  | { readonly op: "del-mirror"; readonly bridge: string; readonly name: string };
+
+export type DropCounts = Partial<Record<DropReasonName, number>>;
+
+export interface PortStatus {
+  readonly bridge: string;
+  readonly name: string;
+  readonly type: "vxlan" | "tap";
+  readonly state: "up" | "down";
+  /** Why it is down, in a sentence with the remedy; "" while up. */
+  readonly reason: string;
+  readonly mtuBytes: number;
+  readonly vni: number | null;
+  readonly remote: string | null;
+  readonly local: string | null;
+  readonly dstport: number | null;
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly drops: DropCounts;
+}
+
+export interface BridgeStatus {
+  readonly name: string;
+  readonly fdbEntries: number;
+  readonly fdbLearned: number;
+  readonly fdbMoved: number;
+  readonly fdbExpired: number;
+  readonly fdbEvicted: number;
+  /** Copies beyond the first that flooding made: received + copies = delivered + dropped. */
+  readonly floodCopies: number;
+}
+
+export interface MirrorStatus {
+  readonly bridge: string;
+  readonly name: string;
+  readonly state: "up" | "down";
+  readonly reason: string;
+  readonly output: string;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Selected frames that the bounded queue had no room for. */
+  readonly queueDrops: number;
+  /** Selected frames that the output refused (disk full, device gone). */
+  readonly outputDrops: number;
+}
+
+export interface VtepStatus {
+  readonly remote: string;
+  readonly local: string | null;
+  readonly dstport: number;
+  readonly vnis: readonly number[];
+  readonly pathMtuBytes: number;
+  /** What the far end's overlay device may carry: path MTU minus encapsulation. */
+  readonly overlayMtuBytes: number;
+}
+
+export interface UnderlayStatus {
+  /** The make in use. */
+  readonly io: "udp" | "ring";
+  /** Why this make. */
+  readonly reason: string;
+  readonly receivePackets: number;
+  /** Datagrams that the kernel dropped because the receive queue was full. */
+  readonly receiveOverruns: number;
+  /** Frames dropped before a port was known. */
+  readonly drops: DropCounts;
+}
+
+export interface SwitchStatus {
+  readonly bridges: readonly BridgeStatus[];
+  readonly ports: readonly PortStatus[];
+  readonly mirrors: readonly MirrorStatus[];
+  readonly vteps: readonly VtepStatus[];
+  readonly underlay: UnderlayStatus;
+  readonly workerRestarts: number;
+}
+
+export interface FdbRow {
+  readonly bridge: string;
+  readonly vlan: number;
+  /** `02:00:00:00:00:01` */
+  readonly mac: string;
+  readonly port: string;
+  readonly remote: string | null;
+  readonly vni: number | null;
+  readonly ageSeconds: number;
+  readonly static: boolean;
+}
+
+export interface StaticFdbSpec {
+  readonly bridge: string;
+  readonly vlan: number;
+  readonly mac: string;
+  readonly port: string;
+}
+
+export interface DataplaneEvent {
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+}
+
+/**
+ * The data plane as the control plane sees it. `src/dataplane/dataplane.ts` implements it with a worker thread.
+ *
+ * `apply` never throws for what an operator or the system did: a port or mirror that cannot be opened is there, `down`
+ * with a reason, and is retried with a bounded back-off. It rejects only if the change itself contradicts the running
+ * switch (unknown bridge, duplicate name), which validation rules out.
+ */
+export interface Dataplane {
+  apply(changes: readonly Change[]): Promise<void>;
+  /** Reads shared counters; never waits for the forwarding thread. */
+  status(): SwitchStatus;
+  fdb(): FdbRow[];
+  /** Adds or replaces; false if the table is full or the port unknown. */
+  addStaticFdb(entry: StaticFdbSpec): Promise<boolean>;
+  delFdb(bridge: string, vlan: number, mac: string): Promise<boolean>;
+  /** Forgets learnt entries of a bridge, or of one of its ports; returns how many. */
+  flushFdb(bridge: string, port: string | null): Promise<number>;
+  onEvent(listener: (event: DataplaneEvent) => void): void;
+  /** True while the forwarding thread answers. */
+  readonly alive: boolean;
+  close(): Promise<void>;
+}
