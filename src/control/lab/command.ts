@@ -1,11 +1,7 @@
 // Runs programs for the lab: by execFile or spawn, never through a shell, and never without a bound in time.
-// What fails comes back as a LabError whose message is a sentence for the operator, with what the program said.
+// What fails is refused in a sentence for the operator, with what the program said.
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
-
-/** A fault of the system or the operator: to be printed as it is, without a stack. */
-export class LabError extends Error {
-  override readonly name = "LabError";
-}
+import { Refusal } from "../refusal.ts";
 
 export interface RunOptions {
   /** The program is killed after this; 20 s unless given. */
@@ -41,7 +37,7 @@ export function outcome(
     execFile(program, args, limits, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code;
       if (typeof code === "string")
-        reject(new LabError(`${program} cannot be run: ${explain(program, code)}`));
+        reject(new Refusal(`${program} cannot be run: ${explain(program, code)}`));
       else resolve({ code: code ?? null, stdout, stderr });
     });
   });
@@ -56,7 +52,7 @@ export async function run(
   const { code, stdout, stderr } = await outcome(program, args, options);
   if (code === 0) return stdout;
   const end = code === null ? "did not end in time" : `failed with exit code ${code}`;
-  throw new LabError(`${[program, ...args].join(" ")}: ${end}: ${lastWords(stderr || stdout)}`);
+  throw new Refusal(`${[program, ...args].join(" ")}: ${end}: ${lastWords(stderr || stdout)}`);
 }
 
 /** Starts a program and leaves it running. Its caller ends it. */

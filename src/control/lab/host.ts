@@ -1,7 +1,7 @@
 // A host of the lab: one network namespace, by name. What is made here is made inside the namespace; the machine's own
 // namespace never holds a device, an address or a route of the lab, so nothing can be left behind in it.
 import type { ChildProcess, SpawnOptions } from "node:child_process";
-import { LabError, type Outcome, outcome, type RunOptions, run, start, waitUntil } from "./command.ts";
+import { type Outcome, outcome, type RunOptions, run, start, waitUntil } from "./command.ts";
 
 const TERM_TIMEOUT_MS = 5000;
 const KILL_TIMEOUT_MS = 2000;
@@ -101,12 +101,6 @@ export async function removeLeftovers(family: string): Promise<void> {
       : 0;
     if (pid > 0 && !isRunning(pid)) await new Host(namespace, namespace).remove();
   }
-}
-
-/** Refuses, with the remedy, where namespaces cannot be made. */
-export function requireRoot(): void {
-  if (process.getuid?.() === 0) return;
-  throw new LabError("the lab makes network namespaces, which takes root: run it with sudo");
 }
 
 function isRunning(pid: number): boolean {

@@ -50,7 +50,7 @@ export class Lab {
     return client;
   }
 
-  /** Makes whatever is missing. Rejects with a LabError that names the failing command. */
+  /** Makes whatever is missing. Rejects with a Refusal that names the failing command. */
   async up(): Promise<void> {
     for (const host of this.hosts) await host.ensure();
     await this.ensureCampus();
