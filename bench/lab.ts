@@ -1,0 +1,129 @@
+// The measuring topology: the three hosts of the scenario, each client joined to the switch by a veth pair of its own.
+//
+//     vxbench-client1                 vxbench-switch                 vxbench-client2
+//     eth0 10.122.0.22/16 ───────── e1 10.122.1.103 e2 ───────── eth0 10.122.3.152/16
+//     vxlan0 192.168.0.1/24, VNI 4100                  vxlan0 192.168.0.2/24, VNI 4101
+//
+// The clients are the kernel's own VXLAN, left as they come. Each device is made inside a namespace; the machine's
+// own is not touched. The VNIs differ because the kernel's bridge, which we compare with, needs that.
+
+import { run } from "./process.ts";
+
+const PREFIX = "vxbench-";
+
+/** One VXLAN endpoint: its namespace, its addresses, and the switch's device that leads to it. */
+export interface Client {
+  readonly namespace: string;
+  readonly underlay: string;
+  readonly overlay: string;
+  readonly vni: number;
+  readonly uplink: string;
+}
+
+/** What `ip -s link` tells about a device. */
+export interface Link {
+  readonly mac: string;
+  readonly rxPackets: number;
+  readonly rxDropped: number;
+}
+
+export const SWITCH = { namespace: `${PREFIX}switch`, underlay: "10.122.1.103" } as const;
+export const CLIENT1: Client = {
+  namespace: `${PREFIX}client1`,
+  underlay: "10.122.0.22",
+  overlay: "192.168.0.1",
+  vni: 4100,
+  uplink: "e1",
+};
+export const CLIENT2: Client = {
+  namespace: `${PREFIX}client2`,
+  underlay: "10.122.3.152",
+  overlay: "192.168.0.2",
+  vni: 4101,
+  uplink: "e2",
+};
+const NAMESPACES = [SWITCH.namespace, CLIENT1.namespace, CLIENT2.namespace];
+
+/** Builds the three hosts anew; what an earlier run may have left behind is removed first. */
+export function labUp(): void {
+  labDown();
+  for (const namespace of NAMESPACES) {
+    run(["ip", "netns", "add", namespace]);
+    ip(namespace, ["link set lo up"]);
+  }
+  for (const client of [CLIENT1, CLIENT2]) {
+    connect(client);
+    plugIn(client);
+  }
+}
+
+/** Ends whatever runs in the hosts and removes them; does nothing where there are none. */
+export function labDown(): void {
+  const present = run(["ip", "netns", "list"]);
+  for (const namespace of NAMESPACES) {
+    if (!new RegExp(`^${namespace}\\b`, "m").test(present)) continue;
+    for (const pid of run(["ip", "netns", "pids", namespace]).split("\n").filter(Boolean)) kill(Number(pid));
+    run(["ip", "netns", "delete", namespace]);
+  }
+}
+
+/** Runs lines of the `ip` command in a host, in one process. */
+export function ip(namespace: string, lines: readonly string[]): void {
+  run(["ip", "-n", namespace, "-batch", "-"], `${lines.join("\n")}\n`);
+}
+
+/** The command that runs `command` in a host. */
+export function inside(namespace: string, command: readonly string[]): string[] {
+  return ["ip", "netns", "exec", namespace, ...command];
+}
+
+/** Address and counters of a host's device. */
+export function readLink(namespace: string, device: string): Link {
+  const [link] = JSON.parse(run(["ip", "-n", namespace, "-s", "-j", "link", "show", device]));
+  return { mac: link.address, rxPackets: link.stats64.rx.packets, rxDropped: link.stats64.rx.dropped };
+}
+
+/**
+ * Lets the clients exchange pings until one comes back: from then on everyone knows everyone's address.
+ * @throws Error if none does within ten attempts
+ */
+export function acquaint(): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      run(inside(CLIENT1.namespace, ["ping", "-q", "-c", "2", "-i", "0.01", "-W", "0.5", CLIENT2.overlay]));
+      return;
+    } catch {
+      if (attempt === 10) throw new Error("no ping passes from client to client");
+    }
+  }
+}
+
+function connect(client: Client): void {
+  ip(client.namespace, [
+    `link add eth0 type veth peer name ${client.uplink} netns ${SWITCH.namespace}`,
+    `addr add ${client.underlay}/16 dev eth0`,
+    "link set eth0 up",
+  ]);
+  ip(SWITCH.namespace, [
+    `addr add ${SWITCH.underlay}/32 dev ${client.uplink}`,
+    `link set ${client.uplink} up`,
+    `route add ${client.underlay}/32 dev ${client.uplink} src ${SWITCH.underlay}`,
+  ]);
+}
+
+/** The three lines that a researcher types on a client. */
+function plugIn(client: Client): void {
+  ip(client.namespace, [
+    `link add vxlan0 type vxlan id ${client.vni} dstport 4789 remote ${SWITCH.underlay} local ${client.underlay} dev eth0`,
+    `addr add ${client.overlay}/24 dev vxlan0`,
+    "link set vxlan0 up",
+  ]);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it has ended by itself
+  }
+}

@@ -1,0 +1,5 @@
+// Our switch on plain UDP sockets.
+
+import { vxswitch } from "./vxswitch.ts";
+
+export const vxswitchUdp = vxswitch("udp");
