@@ -1,7 +1,7 @@
 // Where and with what a benchmark ran: the list at the head of its section of the results.
 
 import { readFileSync } from "node:fs";
-import { cpus, loadavg, release, totalmem } from "node:os";
+import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { run } from "./process.ts";
 import { ROOT } from "./root.ts";
@@ -17,7 +17,6 @@ export function describeMachine(command: string): string {
     ),
     date: new Date().toISOString().slice(0, 10),
     command: `\`${command}\``,
-    "load average before the run": loadavg()[0].toFixed(2),
   };
   return Object.entries(facts)
     .map(([name, value]) => `- ${name}: ${value}`)

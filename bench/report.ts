@@ -13,6 +13,7 @@ export class Report {
   readonly #values = new Map<string, number[]>();
   readonly #failures = new Map<string, string[]>();
   readonly #absences = new Map<string, string>();
+  #highestLoadPercent = 0;
 
   constructor(peers: readonly string[]) {
     this.#peers = peers;
@@ -34,6 +35,15 @@ export class Report {
   /** Notes that a peer could not be measured at all, in one round or in each. */
   absent(peer: string, reason: string): void {
     this.#absences.set(peer, reason);
+  }
+
+  /** Notes how busy the machine was with other things just before a peer was measured. */
+  noteLoad(percent: number): void {
+    this.#highestLoadPercent = Math.max(this.#highestLoadPercent, percent);
+  }
+
+  get highestLoadPercent(): number {
+    return this.#highestLoadPercent;
   }
 
   /** The main table, then the details that explain it, then what went wrong. */

@@ -5,7 +5,9 @@
 
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { buildGenerator } from "./generator.ts";
 import { acquaint, labDown, labUp } from "./lab.ts";
@@ -17,7 +19,9 @@ import type { Peer, PeerKind } from "./peers/peer.ts";
 import { Report } from "./report.ts";
 import { writeSection } from "./results.ts";
 import { ROOT } from "./root.ts";
-import { stolenCpuSeconds } from "./usage.ts";
+import { machineCpuSeconds, stolenCpuSeconds } from "./usage.ts";
+
+const BUSY_WINDOW_MS = 500;
 
 const USAGE = `usage: npm run bench -- [options]
   --rounds N        rounds, each with every switch in turn (default 5)
@@ -95,27 +99,38 @@ async function measureAll(plan: Plan): Promise<Report> {
   const report = new Report(plan.peers.map((peer) => peer.name));
   for (let round = 1; round <= plan.rounds; round++) {
     for (const kind of plan.peers) {
-      say(`round ${round} of ${plan.rounds}: ${kind.name}`);
+      const busy = await busyPercent();
+      report.noteLoad(busy);
+      say(`round ${round} of ${plan.rounds}: ${kind.name} (machine before: ${busy.toFixed(0)} % busy)`);
       await measurePeer(plan, kind, report);
     }
   }
   return report;
 }
 
+/** How busy the machine is with other things, which would be measured along. */
+async function busyPercent(): Promise<number> {
+  const before = machineCpuSeconds();
+  await sleep(BUSY_WINDOW_MS);
+  return ((machineCpuSeconds() - before) / (BUSY_WINDOW_MS / 1000) / availableParallelism()) * 100;
+}
+
 async function measurePeer(plan: Plan, kind: PeerKind, report: Report): Promise<void> {
   const obstacle = kind.obstacle();
   if (obstacle !== undefined) return report.absent(kind.name, obstacle);
   labUp();
-  let peer: Peer | undefined;
   try {
-    peer = await kind.start();
-    acquaint();
-    for (const measure of plan.measures) await measureOnce(plan, kind, peer, measure, report);
+    const peer = await kind.start();
+    try {
+      acquaint();
+      for (const measure of plan.measures) await measureOnce(plan, kind, peer, measure, report);
+    } finally {
+      await peer.stop();
+    }
   } catch (error) {
     say(`  ${reason(error)}`);
     report.absent(kind.name, reason(error));
   } finally {
-    await peer?.stop();
     labDown();
   }
 }
@@ -145,18 +160,19 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function section(plan: Plan, machine: string, table: string, stolenSeconds: number): string {
+function section(plan: Plan, machine: string, report: Report, stolenSeconds: number): string {
   return `## End to end
 
 Kernel VXLAN clients at both ends, the switch between them, three network namespaces joined by veth. Medians of
-${plan.rounds} interleaved rounds of ${plan.seconds} s, in parentheses the lowest and the highest, then the ratio to ${plan.peers[0].name}.
+${plan.rounds} interleaved rounds, ${plan.seconds} s a measurement, in parentheses the lowest and the highest, then the ratio to ${plan.peers[0].name}.
 Frames are inner Ethernet frames; a second's are those delivered into the receiving client's own vxlan device while
 the generator offers more than the switch forwards.
 
 ${machine}
+- other load before the measurements: at most ${report.highestLoadPercent.toFixed(0)} % of the machine
 - taken away by the hypervisor during the run: ${stolenSeconds.toFixed(1)} CPU seconds
 
-${table}
+${report.markdown()}
 `;
 }
 
@@ -169,7 +185,7 @@ async function main(): Promise<void> {
   const machine = describeMachine(["npm run bench --", ...process.argv.slice(2)].join(" "));
   const stolenBefore = stolenCpuSeconds();
   const report = await measureAll(plan);
-  const markdown = section(plan, machine, report.markdown(), stolenCpuSeconds() - stolenBefore);
+  const markdown = section(plan, machine, report, stolenCpuSeconds() - stolenBefore);
   writeFileSync(join(ROOT, "build/bench/samples.json"), JSON.stringify(report.samples(), null, 2));
   process.stdout.write(markdown);
   if (!plan.dryRun) writeSection("end-to-end", markdown);

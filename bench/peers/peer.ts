@@ -4,7 +4,7 @@
 export interface Peer {
   /** The processes that forward; none where the kernel does. CPU time and memory are read of them. */
   readonly pids: readonly number[];
-  /** Ends it; the lab is removed afterwards, so devices need not be. */
+  /** Ends it, rejects if it did not end well. The lab is removed afterwards, so devices need not be. */
   stop(): Promise<void>;
 }
 

@@ -34,11 +34,12 @@ async function startSwitch(underlay: Readonly<Record<string, unknown>>): Promise
   const stop = async () => {
     await running.stop();
     rmSync(directory, { recursive: true, force: true });
+    await running.finished; // a switch that does not end well is worth a note
   };
   try {
     await waitUntil("the switch's control socket", START_TIMEOUT_MS, () => isReady(running, socket));
   } catch (error) {
-    await stop();
+    await stop().catch(() => undefined);
     throw error;
   }
   return { pids: [running.pid], stop };
