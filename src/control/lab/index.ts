@@ -1,7 +1,11 @@
 // The `vxswitch lab` commands. What they build is drawn in topology.ts.
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { labDemo } from "./demo.ts";
-import { labDown, labUp } from "./up-down.ts";
+import { LAB_PREFIX } from "./topology.ts";
+import { type LabCommandOptions, labDown, labUp } from "./up-down.ts";
+
+/** A prefix becomes part of file names. */
+const PREFIX = /^[a-z][a-z0-9-]{0,40}$/;
 
 /** Adds `lab up|down|demo` to the program. Each rejects with a Refusal for what the operator can put right. */
 export function registerLab(program: Command): void {
@@ -11,13 +15,26 @@ export function registerLab(program: Command): void {
   lab
     .command("up")
     .description("build the lab, start the switch in it, and say what to try")
-    .action(() => labUp());
+    .addOption(prefix())
+    .action((options: LabCommandOptions) => labUp(options));
   lab
     .command("down")
     .description("stop the switch and remove the lab")
-    .action(() => labDown());
+    .addOption(prefix())
+    .action((options: LabCommandOptions) => labDown(options));
   lab
     .command("demo")
     .description("show in half a minute what the switch does, and prove it; cleans up after itself")
     .action(() => labDemo());
+}
+
+/** With names of its own, a lab stands beside others. */
+function prefix(): Option {
+  const option = new Option("--prefix <prefix>", "in front of the name of every namespace").default(
+    LAB_PREFIX,
+  );
+  return option.argParser((value) => {
+    if (PREFIX.test(value)) return value;
+    throw new InvalidArgumentError("Small letters, digits and hyphens, a letter first.");
+  });
 }

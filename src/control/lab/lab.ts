@@ -23,6 +23,8 @@ export interface LabClient {
 }
 
 export class Lab {
+  /** In front of the name of every namespace. */
+  readonly prefix: string;
   readonly campus: Host;
   readonly test: Host;
   readonly testSpec: TestSpec;
@@ -31,6 +33,7 @@ export class Lab {
 
   constructor(options: LabOptions) {
     const prefix = options.prefix ?? LAB_PREFIX;
+    this.prefix = prefix;
     const clients = options.clients ?? [scenarioClient(1), scenarioClient(2)];
     this.campus = new Host("campus", `${prefix}campus`);
     this.test = new Host("test", `${prefix}test`);

@@ -6,30 +6,39 @@ import { removeLeftovers } from "./host.ts";
 import { createLab, type Lab } from "./lab.ts";
 import { requireLabPrivileges } from "./privilege.ts";
 import { answers, METRICS_LISTEN, type SwitchFiles, SwitchProcess, switchFiles } from "./switch-process.ts";
+import { LAB_PREFIX } from "./topology.ts";
 
-/** Configuration, control socket and log of the switch that `lab up` starts. */
-const DIRECTORY = "/run/vxswitch-lab";
 /** Namespaces of demos, which `lab down` clears away if their process was killed. */
 export const DEMO_FAMILY = "vxlab-demo";
 
+export interface LabCommandOptions {
+  /** In front of the name of every namespace. */
+  readonly prefix: string;
+}
+
 /** Builds the lab, starts the switch unless it runs, and prints what to try. */
-export async function labUp(): Promise<void> {
+export async function labUp({ prefix }: LabCommandOptions): Promise<void> {
   await requireLabPrivileges();
-  const lab = createLab();
-  const files = switchFiles(DIRECTORY);
+  const lab = createLab({ prefix });
+  const files = switchFiles(directoryOf(prefix));
   await lab.up();
-  mkdirSync(DIRECTORY, { recursive: true });
+  mkdirSync(files.directory, { recursive: true });
   if (!(await answers(files.socket))) await startInBackground(lab, files);
   process.stdout.write(whatToTry(lab, files));
 }
 
 /** Stops the switch and removes the lab; where there is nothing, does nothing. */
-export async function labDown(): Promise<void> {
+export async function labDown({ prefix }: LabCommandOptions): Promise<void> {
   await requireLabPrivileges();
-  await createLab().down();
+  await createLab({ prefix }).down();
   await removeLeftovers(DEMO_FAMILY);
-  rmSync(DIRECTORY, { recursive: true, force: true });
+  rmSync(directoryOf(prefix), { recursive: true, force: true });
   process.stderr.write("the lab is down\n");
+}
+
+/** Configuration, control socket and log of the switch that `lab up` starts. */
+function directoryOf(prefix: string): string {
+  return `/run/${prefix}switch`;
 }
 
 async function startInBackground(lab: Lab, files: SwitchFiles): Promise<void> {
@@ -42,6 +51,7 @@ async function startInBackground(lab: Lab, files: SwitchFiles): Promise<void> {
 function whatToTry(lab: Lab, files: SwitchFiles): string {
   const [first, second] = lab.clients.map((client) => client.host.namespace);
   const vxswitch = programName();
+  const prefixOption = lab.prefix === LAB_PREFIX ? "" : ` --prefix ${lab.prefix}`;
   return `The lab is up: ${lab.hosts.map((host) => host.namespace).join(", ")}
 The switch runs on ${lab.test.namespace}; its configuration, socket and log are in ${files.directory}
 
@@ -53,7 +63,7 @@ The switch runs on ${lab.test.namespace}; its configuration, socket and log are 
   ${vxswitch} show fdb
   ${vxswitch} top
   ip netns exec ${lab.test.namespace} curl -s http://${METRICS_LISTEN}/metrics
-  ${vxswitch} lab down
+  ${vxswitch} lab down${prefixOption}
 `;
 }
 

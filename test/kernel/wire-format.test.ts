@@ -1,0 +1,96 @@
+// What the switch puts on the wire, as an independent decoder (tshark) reads it at the receiving client.
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Capture, decode } from "./harness/capture.ts";
+import { CLIENT1, CLIENT2, client, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { expectTcp, expectUdp } from "./harness/transfer.ts";
+
+/** Sent by the switch to the second client. */
+const SENT = `ip.src == ${OWN_LEG.underlay} && ip.dst == ${CLIENT2.underlay} && udp.dstport == 4789`;
+const VNI = 4242;
+const FLOWS = 32;
+const BAD_CHECKSUM =
+  "ip.checksum.status == Bad || udp.checksum.status == Bad || tcp.checksum.status == Bad || icmp.checksum.status == Bad";
+
+let lab: KernelLab;
+beforeAll(async () => {
+  lab = await KernelLab.start({ clients: [client(1), client(2, VNI)] });
+});
+afterAll(() => lab?.end());
+
+describe("datagrams to a client", () => {
+  let path: string;
+  beforeAll(async () => {
+    path = join(lab.directory, "outer.pcap");
+    const capture = await Capture.start(lab.client2, "eth0", path);
+    for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) {
+      await lab.client1.ping(address, { size: 1000 });
+      await lab.test.ping(address);
+      await expectTcp(lab.client1, lab.client2, address, 1000);
+      await expectTcp(lab.test, lab.client2, address, 1000);
+      await expectUdp(lab.client1, lab.client2, address, { bytes: 500, count: 10, intervalMs: 5 });
+    }
+    await sendFlows();
+    await capture.stop();
+  });
+
+  test("carry the I flag alone and the client's VNI, every reserved bit zero", async () => {
+    const headers = await decode(path, SENT, ["vxlan.flags", "vxlan.vni", "vxlan.reserved_8", "vxlan.gbp"]);
+    expect(headers.length).toBeGreaterThan(50);
+    expect(distinct(headers)).toEqual([["0x0800", String(VNI), "0", "0"]]);
+  });
+
+  test("come from a port of the dynamic range, one a flow and many over many flows", async () => {
+    const flow = ["udp.srcport", "udp.dstport"];
+    const rows = distinct(await decode(path, `${SENT} && udp.dstport in {6000..6999}`, flow));
+    const outerPorts = rows.map(([ports]) => Number(ports.split(",")[0]));
+    for (const port of outerPorts) expect(port).toBeGreaterThanOrEqual(49_152);
+    expect(rows).toHaveLength(FLOWS);
+    expect(new Set(outerPorts).size).toBeGreaterThan(FLOWS / 4);
+  });
+
+  test("must not be fragmented on their way, and live long enough", async () => {
+    const rows = distinct(await decode(path, SENT, ["ip.flags.df", "ip.ttl", "ip.dsfield.dscp"]));
+    for (const [df, ttl] of rows) {
+      expect(df.split(",")[0]).toMatch(/^(1|True)$/);
+      expect(Number(ttl.split(",")[0])).toBeGreaterThanOrEqual(64);
+    }
+  });
+
+  test("have no checksum that is wrong, inside or outside", async () => {
+    expect(await decode(path, `${SENT} && (${BAD_CHECKSUM})`, ["frame.number", "frame.protocols"])).toEqual(
+      [],
+    );
+    expect(await decode(path, `${SENT} && _ws.malformed`, ["frame.number"])).toEqual([]);
+  });
+});
+
+test("bulk TCP with offloads arrives in frames whose checksums are good", async () => {
+  // A client that merges what it receives shows its capture merged frames, whose checksums nobody has filled.
+  await lab.client2.run("ethtool", "-K", "vxlan0", "gro", "off");
+  const capture = await Capture.start(lab.client2, "vxlan0", join(lab.directory, "inner.pcap"));
+  for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) {
+    await expectTcp(lab.client1, lab.client2, address, 2_000_000);
+    await expectTcp(lab.test, lab.client2, address, 2_000_000);
+  }
+  await capture.stop();
+  const toClient2 = `tcp && !(ip.src == ${CLIENT2.ipv4}) && !(ipv6.src == ${CLIENT2.ipv6})`;
+  const segments = await decode(capture.path, `${toClient2} && tcp.len > 0`, ["frame.len"]);
+  expect(segments.length).toBeGreaterThan(8_000_000 / 1448);
+  expect(Math.max(...segments.map(([length]) => Number(length)))).toBeLessThanOrEqual(1450 + 14);
+  expect(
+    await decode(capture.path, `${toClient2} && (${BAD_CHECKSUM})`, ["frame.number", "tcp.len"]),
+  ).toEqual([]);
+});
+
+/** One datagram in each of many flows, to ports that nobody listens on. */
+async function sendFlows(): Promise<void> {
+  for (let flow = 0; flow < FLOWS; flow++) {
+    await lab.client1.script("udp.mjs", "raw", CLIENT2.ipv4, 6000 + flow, "0badcafe").result();
+  }
+  await lab.client1.ping(CLIENT1.ipv4, { count: 1 });
+}
+
+function distinct(rows: string[][]): string[][] {
+  return [...new Set(rows.map((row) => row.join("\t")))].map((row) => row.split("\t"));
+}
