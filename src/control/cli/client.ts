@@ -1,0 +1,83 @@
+// The command line's side of the control socket: one request, one answer. What the daemon refuses, and a daemon that
+// is not there, become a Refusal.
+import { request } from "node:http";
+import type { Command } from "commander";
+import { Refusal } from "../refusal.ts";
+import type { Io } from "./io.ts";
+
+export const DEFAULT_SOCKET = "/run/vxswitch/vxswitch.sock";
+const ANSWER_MS_MAX = 30_000;
+
+export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
+
+export interface Client {
+  /** Returns the answer's JSON, whose shape is that of the daemon's API. */
+  ask<T>(method: Method, path: string, body?: unknown): Promise<T>;
+}
+
+/** The client for the socket that a command was given. */
+export function clientFor(command: Command, io: Io): Client {
+  const { socket } = command.optsWithGlobals<{ socket?: string }>();
+  return createClient(socket ?? io.env.VXSWITCH_SOCKET ?? DEFAULT_SOCKET);
+}
+
+/** A client for a socket path. */
+export function createClient(socketPath: string): Client {
+  return {
+    async ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
+      const { status, text } = await send(socketPath, method, path, body);
+      if (status >= 200 && status < 300) return JSON.parse(text) as T;
+      throw new Refusal(errorIn(text) ?? `the daemon at ${socketPath} answered ${status}`);
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function send(socketPath: string, method: Method, path: string, body: unknown): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => reject(new Refusal(failureSentence(socketPath, error)));
+    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const timeout = AbortSignal.timeout(ANSWER_MS_MAX);
+    const sent = request({ socketPath, method, path, headers, signal: timeout }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", fail);
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
+      });
+    });
+    sent.on("error", fail);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+function failureSentence(socketPath: string, error: NodeJS.ErrnoException): string {
+  if (error.code === "ENOENT" || error.code === "ECONNREFUSED") {
+    return `no daemon answers at ${socketPath}; start one with vxswitch run --config FILE, or name its socket with --socket`;
+  }
+  if (error.code === "EACCES" || error.code === "EPERM") {
+    return `no permission to open ${socketPath}; run as root, or as a member of the socket's group`;
+  }
+  if (error.name === "AbortError" || error.name === "TimeoutError") {
+    return `the daemon at ${socketPath} did not answer within ${ANSWER_MS_MAX / 1000} seconds`;
+  }
+  return `the daemon at ${socketPath} cannot be asked: ${error.message}`;
+}
+
+function errorIn(text: string): string | null {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === "string" ? error : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A path of the API with its variable parts escaped. */
+export function apiPath(strings: TemplateStringsArray, ...values: string[]): string {
+  return String.raw({ raw: strings }, ...values.map(encodeURIComponent));
+}

@@ -1,0 +1,51 @@
+// `vxswitch run`: the daemon in the foreground, driven by signals.
+import { type Command, Option } from "commander";
+import { Daemon } from "../../daemon.ts";
+import { createLog, LOG_LEVELS, type LogLevel } from "../../log.ts";
+import { Exit, type Io } from "../io.ts";
+
+/** Adds `run` to the program. */
+export function registerRun(program: Command, io: Io): void {
+  program
+    .command("run")
+    .description("run the switch in the foreground; SIGTERM and SIGINT stop it, SIGHUP reloads its file")
+    .requiredOption("--config <file>", "the configuration, YAML")
+    .addOption(new Option("--log-level <level>", "what to log").choices(LOG_LEVELS).default("info"))
+    .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
+      const log = createLog(logLevel, io.err);
+      const stop = nextStop(io);
+      try {
+        const daemon = await Daemon.start({ configFile: config, open: io.open, log });
+        const reload = () => void daemon.reload();
+        io.signals.on("SIGHUP", reload);
+        log.info(`stopping on ${await stop.asked}`);
+        io.signals.off("SIGHUP", reload);
+        await daemon.close();
+      } finally {
+        stop.done();
+      }
+    });
+}
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** The first signal asks for a clean stop, also while still starting; the second does not wait for it. */
+function nextStop(io: Io): { asked: Promise<string>; done(): void } {
+  let count = 0;
+  let ask: (signal: string) => void;
+  const asked = new Promise<string>((resolve) => {
+    ask = resolve;
+  });
+  const onSignal = (signal: string) => {
+    count += 1;
+    if (count > 1) io.exit(Exit.failed);
+    ask(signal);
+  };
+  for (const signal of STOP_SIGNALS) io.signals.on(signal, onSignal);
+  return {
+    asked,
+    done() {
+      for (const signal of STOP_SIGNALS) io.signals.off(signal, onSignal);
+    },
+  };
+}

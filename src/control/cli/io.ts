@@ -1,0 +1,18 @@
+// What a command may touch of the process: handed in, so that tests run commands without one.
+import type { OpenDataplane } from "../daemon.ts";
+
+export interface Io {
+  /** Data. */
+  out(text: string): void;
+  /** Words. */
+  err(text: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where SIGTERM, SIGINT and SIGHUP arrive. */
+  readonly signals: NodeJS.EventEmitter;
+  /** Ends the process at once. */
+  exit(code: number): void;
+  readonly open: OpenDataplane;
+}
+
+/** Exit codes, as the manual promises them. */
+export const Exit = { done: 0, failed: 1, usage: 2 } as const;

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The program `vxswitch`. This file asks for the right Node.js before anything is loaded that needs it.
+import type { OpenDataplane } from "../daemon.ts";
+import type { Io } from "./io.ts";
+
+const NODE_MIN = [20, 19] as const;
+
+function isNodeTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1]);
+}
+
+/** Loaded only by `run`: no other command needs the addon. */
+const open: OpenDataplane = async (options) => {
+  const { openDataplane } = await import("../../dataplane/dataplane.ts");
+  return openDataplane(options);
+};
+
+const io: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  env: process.env,
+  signals: process,
+  exit: (code) => process.exit(code),
+  open,
+};
+
+async function main(): Promise<void> {
+  if (isNodeTooOld(process.versions.node)) {
+    io.err(
+      `vxswitch: needs Node.js ${NODE_MIN.join(".")} or newer, this is ${process.versions.node}; install a newer one\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  // `vxswitch show fdb | head` closes our output early, which is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const { runCli } = await import("./program.ts");
+  const code = await runCli(process.argv.slice(2), io);
+  if (code !== 0) process.exitCode = code;
+}
+
+await main();

@@ -1,0 +1,107 @@
+// The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
+import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
+import { table } from "./table.ts";
+
+/** `show`. */
+export function overviewText(overview: Overview): string {
+  const { underlay, bridges, ports, mirrors } = overview;
+  const why = underlay.reason === "" ? "" : ` (${underlay.reason})`;
+  const lines = [`vxswitch ${overview.version}, underlay ${underlay.io}${why}`];
+  if (!overview.alive) lines.push("    the forwarding thread does not answer");
+  if (overview.worker_restarts > 0) lines.push(`    worker restarts: ${overview.worker_restarts}`);
+  for (const { bridge, ageing, maxaddress, fdb_entries: entries } of bridges) {
+    lines.push(`    Bridge ${bridge}`, `        ageing ${ageing}s, addresses ${entries} of ${maxaddress}`);
+    for (const port of ports.filter((port) => port.bridge === bridge)) {
+      lines.push(`        Port ${port.port}`, `            ${portLine(port)}`, ...reasonLines(port));
+    }
+    for (const mirror of mirrors.filter((mirror) => mirror.bridge === bridge)) {
+      const selected = pairs(mirror.select);
+      lines.push(`        Mirror ${mirror.mirror}`, `            ${selected} output ${mirror.output}`);
+      lines.push(...reasonLines(mirror));
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function portLine({ type, vni, remote, local, dstport, mtu }: PortView): string {
+  if (type === "tap") return `type tap mtu ${mtu}`;
+  return `type vxlan vni ${vni} remote ${remote}${local === null ? "" : ` local ${local}`} dstport ${dstport}`;
+}
+
+function reasonLines({ state, reason }: { state: string; reason: string }): string[] {
+  return state === "up" ? [] : [`            down: ${reason}`];
+}
+
+function pairs(words: Readonly<Record<string, unknown>>): string {
+  return Object.entries(words)
+    .map(([word, value]) => `${word} ${value}`)
+    .join(" ");
+}
+
+/** `show ports`. */
+export function portsText(ports: readonly PortView[]): string {
+  const headings = ["bridge", "port", "type", "state", "mtu", "vni", "remote"];
+  const counted = ["rx packets", "rx bytes", "tx packets", "tx bytes", "drops"];
+  const rows = ports.map((port) => [
+    ...[port.bridge, port.port, port.type, port.state, port.mtu, port.vni, port.remote],
+    ...[port.rx_packets, port.rx_bytes, port.tx_packets, port.tx_bytes, sum(Object.values(port.drops))],
+  ]);
+  const down = ports.filter(({ state }) => state === "down");
+  const reasons = down.map(({ bridge, port, reason }) => `${bridge}/${port} is down: ${reason}\n`);
+  return table([...headings, ...counted], rows) + reasons.join("");
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** `show fdb`. */
+export function fdbText(rows: readonly FdbView[]): string {
+  return table(
+    ["bridge", "port", "vlan", "mac", "remote", "vni", "age"],
+    rows.map((row) => {
+      const age = row.static ? "static" : row.age_seconds;
+      return [row.bridge, row.port, row.vlan, row.mac, row.remote, row.vni, age];
+    }),
+  );
+}
+
+/** `show mirrors`. */
+export function mirrorsText(mirrors: readonly MirrorView[]): string {
+  const headings = [
+    "bridge",
+    "mirror",
+    "state",
+    "packets",
+    "bytes",
+    "queue drops",
+    "output drops",
+    "output",
+    "select",
+  ];
+  const rows = mirrors.map((mirror) => [
+    ...[mirror.bridge, mirror.mirror, mirror.state, mirror.packets, mirror.bytes],
+    ...[mirror.drops.queue, mirror.drops.output, mirror.output, pairs(mirror.select)],
+  ]);
+  const down = mirrors.filter(({ state }) => state === "down");
+  const reasons = down.map(({ bridge, mirror, reason }) => `${bridge}/${mirror} is down: ${reason}\n`);
+  return table(headings, rows) + reasons.join("");
+}
+
+/** `show drops`. */
+export function dropsText(drops: readonly DropView[]): string {
+  return table(
+    ["bridge", "port", "count", "reason", "because"],
+    drops.map(({ bridge, port, count, reason, text }) => [bridge, port, count, reason, text]),
+  );
+}
+
+/** `show vteps`. */
+export function vtepsText(vteps: readonly VtepView[]): string {
+  return table(
+    ["remote", "local", "dstport", "vni", "path mtu", "overlay mtu"],
+    vteps.map((vtep) => {
+      return [vtep.remote, vtep.local, vtep.dstport, vtep.vnis.join(","), vtep.path_mtu, vtep.overlay_mtu];
+    }),
+  );
+}

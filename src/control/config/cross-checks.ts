@@ -1,0 +1,200 @@
+// What one part of a configuration demands of another. Every check takes the parts that are well formed and returns
+// the faults it finds, so one reading reports them all.
+import { type Fault, type Path, pathText } from "./fault.ts";
+import * as limit from "./limits.ts";
+import type { Config, MirrorConfig, PortConfig, VxlanPortConfig } from "./schema.ts";
+import { DEVICE_NAME_EXPECTED, isDeviceName, sameFamily } from "./values.ts";
+
+/** True if the document declares this port, be it well formed or not. */
+export type PortDeclared = (bridge: string, port: string) => boolean;
+
+/** All contradictions within a well-formed configuration. */
+export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] {
+  return [
+    ...tooMany(config),
+    ...mixedFamilies(config),
+    ...duplicateTunnels(config),
+    ...badDeviceNames(config),
+    ...duplicateDevices(config),
+    ...duplicateAddresses(config),
+    ...unknownMirrorPorts(config, portDeclared),
+    ...emptyMirrors(config),
+    ...idleRotation(config),
+    ...duplicateFiles(config),
+  ];
+}
+
+interface Placed<T> {
+  readonly path: Path;
+  readonly name: string;
+  readonly bridge: string;
+  readonly value: T;
+}
+
+function ports(config: Config): Placed<PortConfig>[] {
+  return Object.entries(config.bridges).flatMap(([bridge, { ports }]) =>
+    Object.entries(ports).map(([name, value]) => {
+      return { bridge, name, value, path: ["bridges", bridge, "ports", name] };
+    }),
+  );
+}
+
+function vxlanPorts(config: Config): Placed<VxlanPortConfig>[] {
+  return ports(config).filter((port): port is Placed<VxlanPortConfig> => port.value.type === "vxlan");
+}
+
+function mirrors(config: Config): Placed<MirrorConfig>[] {
+  return Object.entries(config.bridges).flatMap(([bridge, { mirrors }]) =>
+    Object.entries(mirrors).map(([name, value]) => {
+      return { bridge, name, value, path: ["bridges", bridge, "mirrors", name] };
+    }),
+  );
+}
+
+function tooMany(config: Config): Fault[] {
+  const entries = Object.values(config.bridges).reduce((sum, { maxaddress }) => sum + maxaddress, 0);
+  const counts: [number, number, string][] = [
+    [Object.keys(config.bridges).length, limit.BRIDGES_MAX, "bridges"],
+    [ports(config).length, limit.PORTS_MAX, "ports over all bridges"],
+    [mirrors(config).length, limit.MIRRORS_MAX, "mirrors over all bridges"],
+    [entries, limit.FDB_ENTRIES_TOTAL_MAX, "addresses (maxaddress) over all bridges"],
+  ];
+  return counts
+    .filter(([count, max]) => count > max)
+    .map(([count, max, what]) => ({
+      path: ["bridges"],
+      expected: `at most ${max} ${what}`,
+      got: String(count),
+      atKey: true,
+    }));
+}
+
+function mixedFamilies(config: Config): Fault[] {
+  return vxlanPorts(config).flatMap(({ path, value }): Fault[] => {
+    const local = value.local ?? config.underlay.local;
+    if (local === undefined || sameFamily(local, value.remote)) return [];
+    const expected = `an address of the same family as local ${local}`;
+    const remedy = value.local === undefined ? "local is the underlay's; give the port one of its own" : null;
+    return [{ path: [...path, "remote"], expected, got: value.remote, ...(remedy && { remedy }) }];
+  });
+}
+
+/** A received datagram must belong to exactly one port: (local, remote, VNI) is the key of the data plane. */
+function duplicateTunnels(config: Config): Fault[] {
+  const key = ({ value }: Placed<VxlanPortConfig>) =>
+    `${value.local ?? config.underlay.local ?? "any"} ${value.remote} ${value.vni}`;
+  return duplicates(vxlanPorts(config), key).map(({ item, first }) => ({
+    path: item.path,
+    expected: "another local, remote or vni",
+    got: `those of ${pathText(first.path)}: vni ${item.value.vni} remote ${item.value.remote}`,
+    atKey: true,
+  }));
+}
+
+function badDeviceNames(config: Config): Fault[] {
+  return ports(config)
+    .filter(({ name, value }) => value.type === "tap" && !isDeviceName(name))
+    .map(({ path, name }) => ({
+      path,
+      expected: DEVICE_NAME_EXPECTED,
+      got: `${JSON.stringify(name)}, ${name.length} characters`,
+      remedy: "the name of a tap port is the name of its device",
+      atKey: true,
+    }));
+}
+
+function duplicateDevices(config: Config): Fault[] {
+  const taps = ports(config).filter(({ value }) => value.type === "tap");
+  const outputs = mirrors(config).flatMap(({ path, value, ...rest }) =>
+    "tap" in value.output
+      ? [{ ...rest, value, path: [...path, "output", "tap"], name: value.output.tap }]
+      : [],
+  );
+  const devices: { path: Path; name: string; atKey: boolean }[] = [
+    ...taps.map(({ path, name }) => ({ path, name, atKey: true })),
+    ...outputs.map(({ path, name }) => ({ path, name, atKey: false })),
+  ];
+  return duplicates(devices, ({ name }) => name).map(({ item, first }) => ({
+    path: item.path,
+    expected: "a device of its own",
+    got: `${item.name}, which ${pathText(first.path)} uses`,
+    atKey: item.atKey,
+  }));
+}
+
+function duplicateAddresses(config: Config): Fault[] {
+  const addresses = ports(config).flatMap(({ path, value }) =>
+    value.type === "tap"
+      ? (value.address ?? []).map((text, index) => ({ path: [...path, "address", index], text }))
+      : [],
+  );
+  return duplicates(addresses, ({ text }) => text.split("/")[0]!).map(({ item, first }) => ({
+    path: item.path,
+    expected: "an address of its own",
+    got: `${item.text}, which ${pathText(first.path)} has`,
+  }));
+}
+
+function unknownMirrorPorts(config: Config, portDeclared: PortDeclared): Fault[] {
+  return mirrors(config).flatMap(({ bridge, path, value }) =>
+    (["select_src_port", "select_dst_port"] as const).flatMap((key) =>
+      (value[key] ?? []).flatMap((port, index): Fault[] => {
+        if (portDeclared(bridge, port)) return [];
+        const got = JSON.stringify(port);
+        return [{ path: [...path, key, index], expected: `the name of a port of ${bridge}`, got }];
+      }),
+    ),
+  );
+}
+
+function emptyMirrors(config: Config): Fault[] {
+  return mirrors(config)
+    .filter(
+      ({ value }) => !(value.select_all || value.select_src_port?.length || value.select_dst_port?.length),
+    )
+    .map(({ path, value }) => ({
+      path,
+      expected: "a selection: select_all: true, select_src_port or select_dst_port",
+      got: value.select_vlan === undefined ? "none" : "select_vlan alone, which narrows a selection",
+      atKey: true,
+    }));
+}
+
+function idleRotation(config: Config): Fault[] {
+  return mirrors(config).flatMap(({ path, value: { output } }): Fault[] => {
+    if (!("pcapng" in output) || output.files === undefined || (output.rotate_bytes ?? 0) > 0) return [];
+    const remedy = "files counts what rotation keeps";
+    return [
+      { path: [...path, "output", "files"], expected: "rotate_bytes beside it", got: "nothing", remedy },
+    ];
+  });
+}
+
+function duplicateFiles(config: Config): Fault[] {
+  const files = mirrors(config).flatMap(({ path, value: { output } }) => {
+    if (!("pcapng" in output)) return [];
+    const kept = (output.rotate_bytes ?? 0) > 0 ? (output.files ?? limit.ROTATE_FILES_DEFAULT) : 1;
+    const names = Array.from({ length: kept }, (_, n) => (n === 0 ? output.pcapng : `${output.pcapng}.${n}`));
+    return names.map((file) => ({ path: [...path, "output", "pcapng"], owner: path, file }));
+  });
+  const clashes = duplicates(files, ({ file }) => file);
+  return duplicateFree(clashes, ({ item }) => pathText(item.path)).map(({ item, first }) => ({
+    path: item.path,
+    expected: "a file of its own",
+    got: `${item.file}, which ${pathText(first.owner)} writes`,
+  }));
+}
+
+/** Every item whose key an earlier one has, with that one. */
+function duplicates<T>(items: readonly T[], key: (item: T) => string): { item: T; first: T }[] {
+  const firsts = new Map<string, T>();
+  return items.flatMap((item) => {
+    const first = firsts.get(key(item));
+    if (first === undefined) firsts.set(key(item), item);
+    return first === undefined ? [] : [{ item, first }];
+  });
+}
+
+function duplicateFree<T>(items: readonly T[], key: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [key(item), item])).values()];
+}

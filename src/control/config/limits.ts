@@ -1,0 +1,46 @@
+// A limit on everything an operator can ask for. The data plane allocates at start, so these bound its tables;
+// the rest bound what one reading of a file or of a request may cost.
+
+export const BRIDGES_MAX = 64;
+/** Over all bridges, TAP ports included. */
+export const PORTS_MAX = 1024;
+/** Over all bridges: the mirrors of a frame are the bits of one small integer. */
+export const MIRRORS_MAX = 31;
+
+export const FDB_ENTRIES_DEFAULT = 65_536;
+export const FDB_ENTRIES_MAX = 1_048_576;
+/** Over all bridges: as many bridges as there can be, at the default size. */
+export const FDB_ENTRIES_TOTAL_MAX = BRIDGES_MAX * FDB_ENTRIES_DEFAULT;
+
+export const AGEING_SECONDS_DEFAULT = 300;
+export const AGEING_SECONDS_MAX = 86_400 * 30;
+
+export const VNI_MAX = 2 ** 24 - 1;
+export const VXLAN_DSTPORT_DEFAULT = 4789;
+export const VLAN_MAX = 4094;
+
+/** Linux: IFNAMSIZ 16, the closing zero included. */
+export const DEVICE_NAME_CHARACTERS_MAX = 15;
+export const NAME_CHARACTERS_MAX = 63;
+/** RFC 791 section 3.2: what every IPv4 hop must carry. */
+export const MTU_BYTES_MIN = 68;
+/** Linux: 65,535 less an Ethernet header. */
+export const MTU_BYTES_MAX = 65_521;
+export const TAP_ADDRESSES_MAX = 16;
+
+/** As in the OVS schema: less than an Ethernet header tells nothing. */
+export const SNAPLEN_BYTES_MIN = 14;
+export const SNAPLEN_BYTES_MAX = 65_535;
+export const ROTATE_BYTES_MIN = 4096;
+export const ROTATE_FILES_DEFAULT = 5;
+export const ROTATE_FILES_MAX = 1000;
+export const SELECT_LIST_MAX = PORTS_MAX;
+
+/** Linux: sun_path, the closing zero included, is 108 bytes. */
+export const SOCKET_PATH_BYTES_MAX = 107;
+export const FILE_PATH_BYTES_MAX = 4095;
+
+/** A file with every port and mirror that can be is an eighth of this. */
+export const CONFIG_FILE_BYTES_MAX = 4 * 1024 * 1024;
+/** Beyond these, a file is a different kind of file; the rest of the faults would help nobody. */
+export const FAULTS_SHOWN_MAX = 100;

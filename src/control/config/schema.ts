@@ -1,0 +1,144 @@
+// The configuration's shape: which words there are, what each holds, and what it is when left out. Pure form; what
+// one part demands of another is in cross-checks.ts. What comes out of the schema is valid input to it again, which
+// is how a change of the running switch is checked by the same rules as a file.
+import * as z from "zod";
+import * as limit from "./limits.ts";
+import {
+  absolutePath,
+  deviceName,
+  duration,
+  flag,
+  interfaceAddress,
+  listen,
+  name,
+  nameKey,
+  oneOrMany,
+  rotateBytes,
+  snaplen,
+  unicastAddress,
+  whole,
+  word,
+} from "./values.ts";
+
+/** A mapping with exactly these keys; the message of an unknown one lists them. */
+function mapping<T extends z.core.$ZodLooseShape>(shape: T) {
+  const keys = `one of the keys ${Object.keys(shape).join(", ")}`;
+  const error = (issue: { code?: string }) => (issue.code === "unrecognized_keys" ? keys : "a mapping");
+  return z.strictObject(shape, { error });
+}
+
+/** Names to values of one kind. YAML writes an empty one as nothing. */
+function named<T extends z.ZodType>(value: T) {
+  // zod passes over a key __proto__ in silence, so it is refused here, by a name that the key pattern refuses too.
+  const entries = (input: unknown) => Object.fromEntries(Object.entries(input as object).map(plainKey));
+  const plainKey = ([key, item]: [string, unknown]) => [key === "__proto__" ? "__proto__ " : key, item];
+  const isMapping = (input: unknown) => typeof input === "object" && input !== null && !Array.isArray(input);
+  const prepare = (input: unknown) => (isMapping(input) ? entries(input) : (input ?? {}));
+  return z.preprocess(prepare, z.record(nameKey, value, { error: "a mapping of names" }));
+}
+
+/** A section that may be left out or empty. */
+function section<T extends z.ZodType>(schema: T) {
+  return z.preprocess((input) => input ?? {}, schema);
+}
+
+const dstport = whole(1, 65_535, "a UDP port");
+
+const underlay = mapping({
+  local: unicastAddress.optional(),
+  dstport: dstport.default(limit.VXLAN_DSTPORT_DEFAULT),
+  io: word("auto", "udp").default("auto"),
+});
+
+const vxlanPort = mapping({
+  type: z.literal("vxlan"),
+  vni: whole(0, limit.VNI_MAX, "a VNI, a whole number"),
+  remote: unicastAddress,
+  /** Left out: the underlay's. */
+  local: unicastAddress.optional(),
+  /** Left out: the underlay's. */
+  dstport: dstport.optional(),
+});
+
+const tapPort = mapping({
+  type: z.literal("tap"),
+  address: oneOrMany(interfaceAddress, limit.TAP_ADDRESSES_MAX).optional(),
+  /** Left out: what the VXLAN ports of the bridge can carry. */
+  mtu: whole(limit.MTU_BYTES_MIN, limit.MTU_BYTES_MAX, "an MTU in bytes").optional(),
+});
+
+const port = z.discriminatedUnion("type", [vxlanPort, tapPort], {
+  error: (issue) => (issue.code === "invalid_union" ? "vxlan or tap" : "a mapping with a type"),
+});
+
+const tapOutput = mapping({ tap: deviceName });
+
+const pcapngOutput = mapping({
+  pcapng: absolutePath(limit.FILE_PATH_BYTES_MAX),
+  /** Left out or 0: one file that grows. */
+  rotate_bytes: rotateBytes.optional(),
+  files: whole(1, limit.ROTATE_FILES_MAX).optional(),
+});
+
+const OUTPUT_EXPECTED = "a mapping with either tap: DEVICE or pcapng: PATH";
+
+/** Which output it is shows in its key, so the faults reported are those of the one that was meant. */
+const output = z.unknown().transform((input, context): z.output<typeof tapOutput | typeof pcapngOutput> => {
+  const keys = typeof input === "object" && input !== null ? Object.keys(input) : [];
+  const kinds = [tapOutput, pcapngOutput].filter((_, index) => keys.includes(["tap", "pcapng"][index]!));
+  if (kinds.length !== 1) {
+    context.addIssue({ code: "custom", message: OUTPUT_EXPECTED });
+    return z.NEVER;
+  }
+  const result = kinds[0]!.safeParse(input);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    context.issues.push({ ...issue, input } as (typeof context.issues)[number]);
+  }
+  return z.NEVER;
+});
+
+const portNames = oneOrMany(name, limit.SELECT_LIST_MAX);
+
+const mirror = mapping({
+  select_all: flag.optional(),
+  select_src_port: portNames.optional(),
+  select_dst_port: portNames.optional(),
+  select_vlan: oneOrMany(
+    whole(0, limit.VLAN_MAX, "a VLAN ID, a whole number"),
+    limit.VLAN_MAX + 1,
+  ).optional(),
+  snaplen: snaplen.optional(),
+  output,
+});
+
+const bridge = section(
+  mapping({
+    ageing: duration.default(limit.AGEING_SECONDS_DEFAULT),
+    maxaddress: whole(1, limit.FDB_ENTRIES_MAX).default(limit.FDB_ENTRIES_DEFAULT),
+    ports: named(port),
+    mirrors: named(mirror),
+  }),
+);
+
+/** The whole file. */
+export const configSchema = section(
+  mapping({
+    underlay: section(underlay),
+    bridges: named(bridge),
+    metrics: section(mapping({ listen: listen.default("127.0.0.1:9478") })),
+    control: section(
+      mapping({
+        socket: absolutePath(limit.SOCKET_PATH_BYTES_MAX).default("/run/vxswitch/vxswitch.sock"),
+      }),
+    ),
+  }),
+);
+
+/** A valid configuration in its own words, defaults filled in. */
+export type Config = z.output<typeof configSchema>;
+export type BridgeConfig = z.output<typeof bridge>;
+export type PortConfig = z.output<typeof port>;
+export type VxlanPortConfig = z.output<typeof vxlanPort>;
+export type TapPortConfig = z.output<typeof tapPort>;
+export type MirrorConfig = z.output<typeof mirror>;

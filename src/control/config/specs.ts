@@ -1,0 +1,66 @@
+// A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
+import type { BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import { ROTATE_FILES_DEFAULT } from "./limits.ts";
+import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
+
+/** Everything the data plane has to be told, flat and in the order of the file. */
+export interface SwitchSpec {
+  readonly bridges: readonly BridgeSpec[];
+  readonly ports: readonly PortSpec[];
+  readonly mirrors: readonly MirrorSpec[];
+}
+
+export const EMPTY_SWITCH: SwitchSpec = { bridges: [], ports: [], mirrors: [] };
+
+/** What a configuration asks of the data plane. */
+export function specsOf(config: Config): SwitchSpec {
+  const bridges = Object.entries(config.bridges);
+  return {
+    bridges: bridges.map(([name, bridge]) => bridgeSpec(name, bridge)),
+    ports: bridges.flatMap(([bridge, { ports }]) =>
+      Object.entries(ports).map(([name, port]) => portSpec(config, bridge, name, port)),
+    ),
+    mirrors: bridges.flatMap(([bridge, { mirrors }]) =>
+      Object.entries(mirrors).map(([name, mirror]) => mirrorSpec(bridge, name, mirror)),
+    ),
+  };
+}
+
+function bridgeSpec(name: string, bridge: BridgeConfig): BridgeSpec {
+  return { name, ageingSeconds: bridge.ageing, addressesMax: bridge.maxaddress };
+}
+
+function portSpec({ underlay }: Config, bridge: string, name: string, port: PortConfig): PortSpec {
+  if (port.type === "tap") {
+    return { type: "tap", bridge, name, addresses: port.address ?? [], mtuBytes: port.mtu ?? null };
+  }
+  return {
+    type: "vxlan",
+    bridge,
+    name,
+    vni: port.vni,
+    remote: port.remote,
+    local: port.local ?? underlay.local ?? null,
+    dstport: port.dstport ?? underlay.dstport,
+  };
+}
+
+function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorSpec {
+  return {
+    bridge,
+    name,
+    selectAll: mirror.select_all ?? false,
+    selectSrcPorts: mirror.select_src_port ?? [],
+    selectDstPorts: mirror.select_dst_port ?? [],
+    selectVlans: mirror.select_vlan ?? [],
+    snaplenBytes: mirror.snaplen ?? 0,
+    output: outputSpec(mirror.output),
+  };
+}
+
+function outputSpec(output: MirrorConfig["output"]): MirrorSpec["output"] {
+  if ("tap" in output) return { type: "tap", device: output.tap };
+  const rotateBytes = output.rotate_bytes ?? 0;
+  const filesMax = rotateBytes === 0 ? 1 : (output.files ?? ROTATE_FILES_DEFAULT);
+  return { type: "pcapng", path: output.pcapng, rotateBytes, filesMax };
+}

@@ -1,0 +1,166 @@
+// The leaves of the configuration: each reads one value and states in words what it expects. zod carries those words
+// as the message of its issue; validate.ts completes them to "expected X, got Y".
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+import * as z from "zod";
+import * as limit from "./limits.ts";
+
+/** A value that `parse` understands; undefined = it does not. */
+export function parsed<T>(expected: string, parse: (value: unknown) => T | undefined) {
+  return z.unknown().transform((value, context): T => {
+    const result = parse(value);
+    if (result !== undefined) return result;
+    context.addIssue({ code: "custom", message: expected });
+    return z.NEVER;
+  });
+}
+
+/** A whole number, both bounds included. */
+export function whole(min: number, max: number, what = "a whole number") {
+  return parsed(`${what} from ${min} to ${max}`, (value) =>
+    typeof value === "number" && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+  );
+}
+
+const snaplenInRange = whole(limit.SNAPLEN_BYTES_MIN, limit.SNAPLEN_BYTES_MAX);
+
+/** Bytes kept of a mirrored frame. */
+export const snaplen = parsed(
+  `0 for whole frames, or ${limit.SNAPLEN_BYTES_MIN} to ${limit.SNAPLEN_BYTES_MAX} bytes`,
+  (value) => (value === 0 || snaplenInRange.safeParse(value).success ? (value as number) : undefined),
+);
+
+export const flag = parsed("true or false", (value) => (typeof value === "boolean" ? value : undefined));
+
+/** One of a few words. */
+export function word<const T extends string>(...words: readonly T[]) {
+  return parsed(words.join(" or "), (value) => words.find((candidate) => candidate === value));
+}
+
+/** One value or a list of them, read as a list. */
+export function oneOrMany<T extends z.ZodType>(item: T, max: number) {
+  const list = z.array(item).max(max, { error: `at most ${max} values` });
+  return z.preprocess((value) => (Array.isArray(value) ? value : [value]), list);
+}
+
+const NAME = new RegExp(`^[A-Za-z][A-Za-z0-9_.-]{0,${limit.NAME_CHARACTERS_MAX - 1}}$`);
+const NAME_EXPECTED = `a name: a letter, then letters, digits, "_", "." or "-", ${limit.NAME_CHARACTERS_MAX} characters at most`;
+
+/** True for a name that a bridge, port or mirror may have. */
+export function isName(value: unknown): value is string {
+  return typeof value === "string" && NAME.test(value);
+}
+
+export const name = parsed(NAME_EXPECTED, (value) => (isName(value) ? value : undefined));
+/** The same as a key of a mapping, which zod wants to be a plain string schema. */
+export const nameKey = z.string().regex(NAME, { error: NAME_EXPECTED });
+
+/** True for a name that Linux gives a network device. */
+export function isDeviceName(value: string): boolean {
+  return isName(value) && value.length <= limit.DEVICE_NAME_CHARACTERS_MAX;
+}
+
+export const DEVICE_NAME_EXPECTED = `a device name of ${limit.DEVICE_NAME_CHARACTERS_MAX} characters at most, a letter first`;
+export const deviceName = parsed(DEVICE_NAME_EXPECTED, (value) =>
+  typeof value === "string" && isDeviceName(value) ? value : undefined,
+);
+
+/** `300s`, `5m`, `1h`, or plain seconds; read as seconds. */
+export const duration = parsed(
+  `a duration such as 300s, 5m or 1h, ${limit.AGEING_SECONDS_MAX}s at most, 0 for never`,
+  (value) => bounded(scaled(value, { s: 1, m: 60, h: 3600, d: 86_400 }), limit.AGEING_SECONDS_MAX),
+);
+
+const SIZE_UNITS = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** `100MB`, `1GiB`, or plain bytes; read as bytes. */
+export const rotateBytes = parsed(
+  `a size such as 100MB or 1GiB, ${limit.ROTATE_BYTES_MIN} bytes at least, or 0 for never`,
+  (value) => {
+    const bytes = bounded(scaled(value, SIZE_UNITS), Number.MAX_SAFE_INTEGER);
+    return bytes === undefined || (bytes > 0 && bytes < limit.ROTATE_BYTES_MIN) ? undefined : bytes;
+  },
+);
+
+function scaled(value: unknown, units: Readonly<Record<string, number>>): number | undefined {
+  if (typeof value === "number") return value;
+  const match = typeof value === "string" ? /^(\d{1,15})\s*([A-Za-z]*)$/.exec(value) : null;
+  if (match === null) return undefined;
+  const factor = match[2] === "" ? 1 : units[match[2]!];
+  return factor === undefined ? undefined : Number(match[1]) * factor;
+}
+
+function bounded(value: number | undefined, max: number): number | undefined {
+  return value !== undefined && Number.isInteger(value) && value >= 0 && value <= max ? value : undefined;
+}
+
+/** A unicast IPv4 or IPv6 address, in its canonical spelling. */
+export const unicastAddress = parsed("a unicast IPv4 or IPv6 address", (value) => {
+  // isIP first: ipaddr.js also takes spellings such as 0x7f.1, which would surprise.
+  if (typeof value !== "string" || isIP(value) === 0 || value.includes("%")) return undefined;
+  const address = ipaddr.parse(value);
+  return isUnicast(address) ? address.toString() : undefined;
+});
+
+function isUnicast(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return !["unspecified", "broadcast", "multicast", "ipv4Mapped"].includes(address.range());
+}
+
+const ADDRESS_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
+
+/** `192.168.0.103/24` or `fd00::103/64`: an address and the length of its network. */
+export const interfaceAddress = parsed(
+  "an address with a prefix length such as 192.168.0.103/24 or fd00::103/64",
+  (value) => {
+    const [address = "", prefix = "", ...rest] = typeof value === "string" ? value.split("/") : [];
+    const bits = ADDRESS_BITS[isIP(address)] ?? 0;
+    if (bits === 0 || rest.length > 0 || address.includes("%")) return undefined;
+    if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) return undefined;
+    const host = ipaddr.parse(address);
+    return isUnicast(host) ? `${host}/${Number(prefix)}` : undefined;
+  },
+);
+
+/** True if both are IPv4 or both IPv6. */
+export function sameFamily(left: string, right: string): boolean {
+  return isIP(left) === isIP(right);
+}
+
+export interface Listen {
+  readonly host: string;
+  /** 0 = the kernel picks one. */
+  readonly port: number;
+}
+
+/** `127.0.0.1:9478` or `[::1]:9478`; null if it is neither. */
+export function parseListen(value: unknown): Listen | null {
+  const match = typeof value === "string" ? /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) : null;
+  if (match === null) return null;
+  const host = match[1] ?? match[2]!;
+  const family = match[1] === undefined ? 4 : 6;
+  const port = Number(match[3]);
+  return isIP(host) === family && port <= 65_535 ? { host, port } : null;
+}
+
+export const listen = parsed("ADDRESS:PORT such as 127.0.0.1:9478 or [::1]:9478", (value) =>
+  parseListen(value) === null ? undefined : (value as string),
+);
+
+/** An absolute path: where the daemon was started must not matter. */
+export function absolutePath(bytesMax: number) {
+  return parsed(`an absolute path of ${bytesMax} bytes at most`, (value) => {
+    if (typeof value !== "string" || !value.startsWith("/") || value.includes("\0")) return undefined;
+    return Buffer.byteLength(value) <= bytesMax ? value : undefined;
+  });
+}

@@ -1,0 +1,101 @@
+// The daemon: a data plane with its configuration, control socket and metrics, from start to close. `run` drives it
+// with signals, tests call it directly. Whatever is opened on the way in is closed on the way out, also of a failure.
+import type { Dataplane } from "../dataplane/spec.ts";
+import { loadConfig } from "./config/file.ts";
+import type { Config } from "./config/schema.ts";
+import { type Log, logLines } from "./log.ts";
+import { sentenceOf } from "./refusal.ts";
+import { RunningSwitch } from "./running-switch.ts";
+import { createApi, logOutcome } from "./server/api.ts";
+import { claimSocketPath, listenOnSocket } from "./server/control-socket.ts";
+import { closeServer, createServer } from "./server/http.ts";
+import { createMetricsApp, listenForMetrics } from "./server/metrics-listener.ts";
+import { VERSION } from "./version.ts";
+
+export interface DataplaneOptions {
+  readonly socketBufferBytes?: number;
+}
+
+export type OpenDataplane = (options: DataplaneOptions) => Promise<Dataplane>;
+
+export interface DaemonOptions {
+  readonly configFile: string;
+  readonly open: OpenDataplane;
+  readonly log: Log;
+}
+
+type Closer = () => Promise<void>;
+
+export class Daemon {
+  readonly running: RunningSwitch;
+  readonly metricsUrl: string;
+  readonly #options: DaemonOptions;
+  readonly #closers: readonly Closer[];
+
+  private constructor(
+    options: DaemonOptions,
+    parts: { running: RunningSwitch; metricsUrl: string; closers: readonly Closer[] },
+  ) {
+    this.#options = options;
+    this.running = parts.running;
+    this.metricsUrl = parts.metricsUrl;
+    this.#closers = parts.closers;
+  }
+
+  /** Resolves when everything serves. Rejects with a Refusal, and leaves nothing behind. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const config = loadConfig(options.configFile);
+    const closers: Closer[] = [];
+    try {
+      const parts = await startParts(options, config, closers);
+      options.log.info(`vxswitch ${VERSION} serves ${config.control.socket} and ${parts.metricsUrl}`);
+      return new Daemon(options, { ...parts, closers });
+    } catch (error) {
+      await closeAll(closers, options.log);
+      throw error;
+    }
+  }
+
+  /** Reads the file again. What is wrong goes to the log, and the running configuration stays. */
+  async reload(): Promise<void> {
+    const { log, configFile } = this.#options;
+    try {
+      const outcome = await this.running.replace(loadConfig(configFile), { dryRun: false });
+      logOutcome(log, outcome);
+      log.info(`${configFile} reloaded, ${outcome.changes.length} changes`);
+    } catch (error) {
+      logLines(log, "error", sentenceOf(error));
+      log.error(`${configFile} not reloaded; the running configuration stays`);
+    }
+  }
+
+  /** Ends what is being changed, then everything. */
+  async close(): Promise<void> {
+    await this.running.settled();
+    await closeAll(this.#closers, this.#options.log);
+  }
+}
+
+/** The order matters: a second daemon is refused at the socket, before it could disturb the first one's ports. */
+async function startParts({ open, log }: DaemonOptions, config: Config, closers: Closer[]) {
+  await claimSocketPath(config.control.socket);
+  const dataplane = await open({});
+  closers.push(() => dataplane.close());
+  dataplane.onEvent(({ level, message }) => log[level](message));
+  const running = await RunningSwitch.start(dataplane, config);
+  const { io, reason } = dataplane.status().underlay;
+  log.info(`underlay ${io}${reason === "" ? "" : `: ${reason}`}`);
+  const metrics = await listenForMetrics(createMetricsApp(dataplane, log), config.metrics.listen);
+  closers.push(() => closeServer(metrics.server));
+  const control = createServer(createApi(running, log));
+  closers.push(() => closeServer(control));
+  await listenOnSocket(control, config.control.socket);
+  return { running, metricsUrl: metrics.url };
+}
+
+/** Last opened, first closed; one that fails does not keep the others open. */
+async function closeAll(closers: readonly Closer[], log: Log): Promise<void> {
+  for (const close of closers.toReversed()) {
+    await close().catch((error: unknown) => logLines(log, "error", sentenceOf(error)));
+  }
+}

@@ -1,0 +1,79 @@
+// A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
+import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
+import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
+import { keyOf } from "./plan.ts";
+
+/** A word of the configuration and its value; "" = not set. */
+type Words = Readonly<Record<string, string>>;
+
+/** One line a change, in the order in which they would be applied. `old` is what they start from. */
+export function planText(old: SwitchSpec | null, changes: readonly Change[]): string[] {
+  return changes.map((change) => changeText(old ?? EMPTY_SWITCH, change));
+}
+
+function changeText(old: SwitchSpec, change: Change): string {
+  switch (change.op) {
+    case "add-bridge":
+      return `+ bridge ${change.bridge.name} ${inWords(bridgeWords(change.bridge))}`;
+    case "set-bridge": {
+      const from = old.bridges.find(({ name }) => name === change.bridge.name);
+      return `~ bridge ${change.bridge.name} ${steps(from && bridgeWords(from), bridgeWords(change.bridge))}`;
+    }
+    case "del-bridge":
+      return `- bridge ${change.bridge}`;
+    case "add-port":
+      return `+ port ${keyOf(change.port)} ${change.port.type} ${inWords(portWords(change.port))}`.trimEnd();
+    case "set-port": {
+      const from = old.ports.find((port) => keyOf(port) === keyOf(change.port));
+      return `~ port ${keyOf(change.port)} ${steps(from && portWords(from), portWords(change.port))}`;
+    }
+    case "del-port":
+      return `- port ${keyOf(change)}`;
+    case "add-mirror":
+      return `+ mirror ${keyOf(change.mirror)} ${inWords(mirrorWords(change.mirror))}`;
+    case "del-mirror":
+      return `- mirror ${keyOf(change)}`;
+  }
+}
+
+function bridgeWords({ ageingSeconds, addressesMax }: BridgeSpec): Words {
+  return { ageing: `${ageingSeconds}s`, maxaddress: String(addressesMax) };
+}
+
+function portWords(port: PortSpec): Words {
+  if (port.type === "tap") {
+    return { address: port.addresses.join(","), mtu: port.mtuBytes === null ? "" : String(port.mtuBytes) };
+  }
+  const { vni, remote, local, dstport } = port;
+  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport) };
+}
+
+/** What a mirror selects and where to, in the words of the configuration. */
+export function mirrorWords(mirror: MirrorSpec): Words {
+  return {
+    select_all: mirror.selectAll ? "true" : "",
+    select_src_port: mirror.selectSrcPorts.join(","),
+    select_dst_port: mirror.selectDstPorts.join(","),
+    select_vlan: mirror.selectVlans.join(","),
+    snaplen: mirror.snaplenBytes === 0 ? "" : String(mirror.snaplenBytes),
+    output: outputWords(mirror.output),
+  };
+}
+
+function outputWords(output: MirrorSpec["output"]): string {
+  if (output.type === "tap") return `tap ${output.device}`;
+  const rotation = ` rotate_bytes ${output.rotateBytes} files ${output.filesMax}`;
+  return `pcapng ${output.path}${output.rotateBytes === 0 ? "" : rotation}`;
+}
+
+/** `vni 4100 remote 10.0.0.1`, without what is not set. */
+export function inWords(words: Words): string {
+  const set = Object.entries(words).filter(([, value]) => value !== "");
+  return set.map(([word, value]) => `${word} ${value}`).join(" ");
+}
+
+/** `vni 4100 -> 4101`, what differs alone. */
+function steps(from: Words | undefined, to: Words): string {
+  const changed = Object.entries(to).filter(([word, value]) => from?.[word] !== value);
+  return changed.map(([word, value]) => `${word} ${from?.[word] || "none"} -> ${value || "none"}`).join(", ");
+}

@@ -1,0 +1,45 @@
+// HTTP as both listeners need it: bounded in every direction, so that no client can hold the control plane.
+import type { Server } from "node:http";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Hono } from "hono";
+
+const REQUEST_MS_MAX = 10_000;
+const HEADERS_MS_MAX = 5_000;
+const IDLE_MS_MAX = 5_000;
+const HEADER_BYTES_MAX = 8192;
+const CONNECTIONS_MAX = 64;
+
+/** A server for an application, not listening yet. */
+export function createServer(app: Hono): Server {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      headersTimeout: HEADERS_MS_MAX,
+      keepAliveTimeout: IDLE_MS_MAX,
+    },
+  }) as Server;
+  server.maxConnections = CONNECTIONS_MAX;
+  return server;
+}
+
+/** Resolves once the server listens; rejects with the error of the system. */
+export function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
+    listen();
+  });
+}
+
+/** Stops listening and ends what connections there are. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,143 @@
+// What the data plane reports, in the public shapes of `show --json`: snake_case, one object a row. The names are
+// relied upon from outside: add to them, do not change them.
+import { DROP_REASONS } from "../../dataplane/drop-reason.ts";
+import type {
+  BridgeStatus,
+  DropCounts,
+  FdbRow,
+  MirrorStatus,
+  PortStatus,
+  SwitchStatus,
+  UnderlayStatus,
+  VtepStatus,
+} from "../../dataplane/spec.ts";
+import type { Config } from "../config/schema.ts";
+import { specsOf } from "../config/specs.ts";
+import { keyOf } from "../plan.ts";
+import { mirrorWords } from "../plan-text.ts";
+import { VERSION } from "../version.ts";
+
+export type PortView = ReturnType<typeof portView>;
+export type BridgeView = ReturnType<typeof bridgeView>;
+export type MirrorView = ReturnType<typeof mirrorViews>[number];
+export type VtepView = ReturnType<typeof vtepView>;
+export type FdbView = ReturnType<typeof fdbView>;
+export type DropView = ReturnType<typeof dropViews>[number];
+export type Overview = ReturnType<typeof overview>;
+
+/** Everything but the FDB. */
+export function overview(status: SwitchStatus, config: Config, alive: boolean) {
+  return {
+    version: VERSION,
+    alive,
+    worker_restarts: status.workerRestarts,
+    underlay: underlayView(status.underlay),
+    bridges: status.bridges.map((bridge) => bridgeView(bridge, config)),
+    ports: status.ports.map(portView),
+    mirrors: mirrorViews(status.mirrors, config),
+    vteps: status.vteps.map(vtepView),
+  };
+}
+
+function underlayView(underlay: UnderlayStatus) {
+  return {
+    io: underlay.io,
+    reason: underlay.reason,
+    rx_packets: underlay.receivePackets,
+    rx_overruns: underlay.receiveOverruns,
+    drops: underlay.drops,
+  };
+}
+
+function bridgeView(bridge: BridgeStatus, config: Config) {
+  return {
+    bridge: bridge.name,
+    ageing: config.bridges[bridge.name]?.ageing ?? null,
+    maxaddress: config.bridges[bridge.name]?.maxaddress ?? null,
+    fdb_entries: bridge.fdbEntries,
+    fdb_learned: bridge.fdbLearned,
+    fdb_moved: bridge.fdbMoved,
+    fdb_expired: bridge.fdbExpired,
+    fdb_evicted: bridge.fdbEvicted,
+    flood_copies: bridge.floodCopies,
+  };
+}
+
+/** A row of `show ports --json`. */
+export function portView(port: PortStatus) {
+  return {
+    bridge: port.bridge,
+    port: port.name,
+    type: port.type,
+    state: port.state,
+    reason: port.reason,
+    mtu: port.mtuBytes,
+    vni: port.vni,
+    remote: port.remote,
+    local: port.local,
+    dstport: port.dstport,
+    rx_packets: port.rxPackets,
+    rx_bytes: port.rxBytes,
+    tx_packets: port.txPackets,
+    tx_bytes: port.txBytes,
+    drops: port.drops,
+  };
+}
+
+/** The rows of `show mirrors --json`. */
+export function mirrorViews(mirrors: readonly MirrorStatus[], config: Config) {
+  const words = new Map(specsOf(config).mirrors.map((mirror) => [keyOf(mirror), mirrorWords(mirror)]));
+  return mirrors.map((mirror) => ({
+    bridge: mirror.bridge,
+    mirror: mirror.name,
+    state: mirror.state,
+    reason: mirror.reason,
+    select: selection(words.get(keyOf(mirror)) ?? {}),
+    output: mirror.output,
+    packets: mirror.packets,
+    bytes: mirror.bytes,
+    drops: { queue: mirror.queueDrops, output: mirror.outputDrops },
+  }));
+}
+
+function selection(words: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(words).filter(([word, value]) => word !== "output" && value !== ""),
+  );
+}
+
+/** A row of `show vteps --json`. */
+export function vtepView(vtep: VtepStatus) {
+  return {
+    remote: vtep.remote,
+    local: vtep.local,
+    dstport: vtep.dstport,
+    vnis: vtep.vnis,
+    path_mtu: vtep.pathMtuBytes,
+    overlay_mtu: vtep.overlayMtuBytes,
+  };
+}
+
+/** A row of `show fdb --json`. */
+export function fdbView(row: FdbRow) {
+  const { bridge, vlan, mac, port, remote, vni, ageSeconds, static: isStatic } = row;
+  return { bridge, vlan, mac, port, remote, vni, age_seconds: ageSeconds, static: isStatic };
+}
+
+/** The rows of `show drops --json`: what was dropped, where and why; before a port is known, the port is `underlay`. */
+export function dropViews(status: SwitchStatus) {
+  return [
+    ...dropRows("", "underlay", status.underlay.drops),
+    ...status.ports.flatMap(({ bridge, name, drops }) => dropRows(bridge, name, drops)),
+  ];
+}
+
+function dropRows(bridge: string, port: string, drops: DropCounts) {
+  return DROP_REASONS.map(({ name, text }) => ({
+    bridge,
+    port,
+    reason: name,
+    count: drops[name] ?? 0,
+    text,
+  })).filter(({ count }) => count > 0);
+}

@@ -1,0 +1,230 @@
+// A data plane in memory: it keeps what it is told, refuses what contradicts it as the real one would, and reports the
+// figures that a test puts into it. Nothing is forwarded.
+import type {
+  BridgeSpec,
+  Change,
+  Dataplane,
+  DataplaneEvent,
+  DropCounts,
+  FdbRow,
+  MirrorSpec,
+  PortSpec,
+  StaticFdbSpec,
+  SwitchStatus,
+} from "../../src/dataplane/spec.ts";
+
+export class FakeDataplane implements Dataplane {
+  readonly bridges = new Map<string, BridgeSpec>();
+  readonly ports = new Map<string, PortSpec>();
+  readonly mirrors = new Map<string, MirrorSpec>();
+  /** Every list of changes that was applied. */
+  readonly applied: (readonly Change[])[] = [];
+  /** Ports and mirrors, as bridge/name, that are to be down, and why. */
+  readonly down = new Map<string, string>();
+  readonly drops = new Map<string, DropCounts>();
+  rows: FdbRow[] = [];
+  alive = true;
+  closed = false;
+  workerRestarts = 0;
+  /** Runs before a list of changes is applied: a test waits or fails here. */
+  beforeApply: () => Promise<void> = async () => {};
+  #listener: (event: DataplaneEvent) => void = () => {};
+
+  async apply(changes: readonly Change[]): Promise<void> {
+    await this.beforeApply();
+    for (const change of changes) this.#applyOne(change);
+    this.applied.push(changes);
+  }
+
+  #applyOne(change: Change): void {
+    switch (change.op) {
+      case "add-bridge":
+        add(this.bridges, change.bridge.name, change.bridge);
+        break;
+      case "set-bridge":
+        set(this.bridges, change.bridge.name, change.bridge);
+        break;
+      case "del-bridge":
+        this.#expectEmpty(change.bridge);
+        del(this.bridges, change.bridge);
+        break;
+      case "add-port":
+        this.#expectBridge(change.port.bridge);
+        this.#expectFreeTunnel(change.port);
+        add(this.ports, keyOf(change.port), change.port);
+        break;
+      case "set-port":
+        this.#expectSameType(change.port);
+        this.#expectFreeTunnel(change.port);
+        set(this.ports, keyOf(change.port), change.port);
+        break;
+      case "del-port":
+        this.#expectUnmirrored(keyOf(change));
+        del(this.ports, keyOf(change));
+        break;
+      case "add-mirror":
+        this.#expectBridge(change.mirror.bridge);
+        for (const port of selectedBy(change.mirror)) expectThat(this.ports.has(port), `no port ${port}`);
+        add(this.mirrors, keyOf(change.mirror), change.mirror);
+        break;
+      case "del-mirror":
+        del(this.mirrors, keyOf(change));
+        break;
+    }
+  }
+
+  #expectBridge(name: string): void {
+    expectThat(this.bridges.has(name), `no bridge ${name}`);
+  }
+
+  #expectEmpty(bridge: string): void {
+    const left = [...this.ports.values(), ...this.mirrors.values()].find((thing) => thing.bridge === bridge);
+    expectThat(left === undefined, `bridge ${bridge} still has ${left?.name}`);
+  }
+
+  #expectSameType(port: PortSpec): void {
+    expectThat(this.ports.get(keyOf(port))?.type === port.type, `${keyOf(port)} is of another type`);
+  }
+
+  #expectUnmirrored(key: string): void {
+    const mirror = [...this.mirrors.values()].find((mirror) => selectedBy(mirror).includes(key));
+    expectThat(mirror === undefined, `port ${key} is still selected by ${mirror?.name}`);
+  }
+
+  #expectFreeTunnel(port: PortSpec): void {
+    const holder = [...this.ports.values()].find((other) => tunnelOf(other) === tunnelOf(port));
+    const isFree = holder === undefined || keyOf(holder) === keyOf(port);
+    expectThat(isFree, `${keyOf(port)} takes the tunnel of ${holder && keyOf(holder)}`);
+  }
+
+  status(): SwitchStatus {
+    return {
+      bridges: [...this.bridges.values()].map(({ name }) => ({
+        name,
+        fdbEntries: this.rows.filter(({ bridge }) => bridge === name).length,
+        fdbLearned: 5,
+        fdbMoved: 4,
+        fdbExpired: 3,
+        fdbEvicted: 2,
+        floodCopies: 7,
+      })),
+      ports: [...this.ports.values()].map((port) => ({
+        ...this.#state(keyOf(port)),
+        bridge: port.bridge,
+        name: port.name,
+        type: port.type,
+        mtuBytes: port.type === "tap" ? (port.mtuBytes ?? 1450) : 1450,
+        vni: port.type === "vxlan" ? port.vni : null,
+        remote: port.type === "vxlan" ? port.remote : null,
+        local: port.type === "vxlan" ? port.local : null,
+        dstport: port.type === "vxlan" ? port.dstport : null,
+        rxPackets: 10,
+        rxBytes: 1000,
+        txPackets: 20,
+        txBytes: 2000,
+        drops: this.drops.get(keyOf(port)) ?? {},
+      })),
+      mirrors: [...this.mirrors.values()].map((mirror) => ({
+        ...this.#state(keyOf(mirror)),
+        bridge: mirror.bridge,
+        name: mirror.name,
+        output: mirror.output.type === "tap" ? mirror.output.device : mirror.output.path,
+        packets: 6,
+        bytes: 600,
+        queueDrops: 1,
+        outputDrops: 2,
+      })),
+      vteps: [
+        {
+          remote: "10.122.0.22",
+          local: "10.122.1.103",
+          dstport: 4789,
+          vnis: [4100],
+          pathMtuBytes: 1500,
+          overlayMtuBytes: 1450,
+        },
+      ],
+      underlay: {
+        io: "udp",
+        reason: "the only make",
+        receivePackets: 30,
+        receiveOverruns: 1,
+        drops: this.drops.get("underlay") ?? {},
+      },
+      workerRestarts: this.workerRestarts,
+    };
+  }
+
+  #state(key: string): { state: "up" | "down"; reason: string } {
+    const reason = this.down.get(key);
+    return reason === undefined ? { state: "up", reason: "" } : { state: "down", reason };
+  }
+
+  fdb(): FdbRow[] {
+    return this.rows;
+  }
+
+  async addStaticFdb(entry: StaticFdbSpec): Promise<boolean> {
+    const bound = this.bridges.get(entry.bridge)?.addressesMax ?? 0;
+    if (this.rows.length >= bound) return false;
+    this.rows.push({ ...entry, remote: null, vni: null, ageSeconds: 0, static: true });
+    return true;
+  }
+
+  async delFdb(bridge: string, vlan: number, mac: string): Promise<boolean> {
+    const before = this.rows.length;
+    this.rows = this.rows.filter((row) => row.bridge !== bridge || row.vlan !== vlan || row.mac !== mac);
+    return this.rows.length < before;
+  }
+
+  async flushFdb(bridge: string, port: string | null): Promise<number> {
+    const before = this.rows.length;
+    const stays = (row: FdbRow) =>
+      row.static || row.bridge !== bridge || (port !== null && row.port !== port);
+    this.rows = this.rows.filter(stays);
+    return before - this.rows.length;
+  }
+
+  onEvent(listener: (event: DataplaneEvent) => void): void {
+    this.#listener = listener;
+  }
+
+  /** As if the data plane had something to say. */
+  emit(event: DataplaneEvent): void {
+    this.#listener(event);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+function keyOf({ bridge, name }: { bridge: string; name: string }): string {
+  return `${bridge}/${name}`;
+}
+
+function selectedBy({ bridge, selectSrcPorts, selectDstPorts }: MirrorSpec): string[] {
+  return [...selectSrcPorts, ...selectDstPorts].map((name) => keyOf({ bridge, name }));
+}
+
+function tunnelOf(port: PortSpec): string {
+  return port.type === "vxlan" ? `${port.local} ${port.remote} ${port.vni}` : `device ${port.name}`;
+}
+
+function add<T>(map: Map<string, T>, key: string, value: T): void {
+  expectThat(!map.has(key), `${key} is there already`);
+  map.set(key, value);
+}
+
+function set<T>(map: Map<string, T>, key: string, value: T): void {
+  expectThat(map.has(key), `${key} is not there`);
+  map.set(key, value);
+}
+
+function del<T>(map: Map<string, T>, key: string): void {
+  expectThat(map.delete(key), `${key} is not there`);
+}
+
+function expectThat(condition: boolean, otherwise: string): void {
+  if (!condition) throw new Error(`the change contradicts the running switch: ${otherwise}`);
+}

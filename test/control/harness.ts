@@ -1,0 +1,123 @@
+// The program as a test runs it: in this process, with the fake data plane, a directory of its own and signals that a
+// test sends. What it prints is kept; a daemon is waited for by what it logs, never by the clock.
+import { EventEmitter, once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Io } from "../../src/control/cli/io.ts";
+import { runCli } from "../../src/control/cli/program.ts";
+import { FakeDataplane } from "./fake-dataplane.ts";
+
+export interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export const SCENARIO = `bridges:
+  br0:
+    ports:
+      client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
+      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152 }
+      br0: { type: tap, address: 192.168.0.103/24, mtu: 1450 }
+    mirrors:
+      m0: { select_all: true, output: { tap: mirror0 } }
+`;
+
+export class Harness {
+  readonly directory = mkdtempSync(join(tmpdir(), "vxswitch-control-"));
+  readonly socket = join(this.directory, "run", "vxswitch.sock");
+  readonly dataplane = new FakeDataplane();
+  readonly signals = new EventEmitter();
+  readonly #lines = new EventEmitter();
+  #daemon: Promise<Result> | null = null;
+  log = "";
+  exits: number[] = [];
+
+  /** Writes a configuration with this harness's socket and a metrics port that the kernel picks. */
+  write(name: string, bridges: string): string {
+    const listeners = `metrics: { listen: "127.0.0.1:0" }\ncontrol: { socket: ${this.socket} }\n`;
+    return this.writeAsIs(name, bridges + listeners);
+  }
+
+  writeAsIs(name: string, text: string): string {
+    const file = join(this.directory, name);
+    writeFileSync(file, text);
+    return file;
+  }
+
+  /** Runs one command to its end. */
+  async run(...args: string[]): Promise<Result> {
+    const printed = { out: "", err: "" };
+    const print = {
+      out: (text: string) => {
+        printed.out += text;
+      },
+      err: (text: string) => {
+        printed.err += text;
+      },
+    };
+    const code = await runCli(args, this.#io(print));
+    return { code, ...printed };
+  }
+
+  /** Starts `run` and resolves once it serves. */
+  async start(bridges = SCENARIO): Promise<void> {
+    const file = this.write("config.yaml", bridges);
+    const serving = this.logged(/ serves /);
+    this.#daemon = this.#runLogged("run", "--config", file);
+    const ended = await Promise.race([serving.then(() => null), this.#daemon]);
+    if (ended !== null) throw new Error(`the daemon ended: ${ended.err}`);
+  }
+
+  async #runLogged(...args: string[]): Promise<Result> {
+    const err = (line: string) => {
+      this.log += line;
+      this.#lines.emit("line", line);
+    };
+    const code = await runCli(args, this.#io({ out: () => {}, err }));
+    return { code, out: "", err: this.log };
+  }
+
+  #io(print: Pick<Io, "out" | "err">): Io {
+    return {
+      ...print,
+      env: { VXSWITCH_SOCKET: this.socket },
+      signals: this.signals,
+      exit: (code) => void this.exits.push(code),
+      open: async () => this.dataplane,
+    };
+  }
+
+  /** Resolves with the next line of the log that matches. */
+  async logged(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const [line] = (await once(this.#lines, "line")) as [string];
+      if (pattern.test(line)) return line;
+    }
+  }
+
+  /** Sends a signal and resolves with the next line of the log that matches. */
+  async signal(name: string, answer: RegExp): Promise<string> {
+    const answered = this.logged(answer);
+    this.signals.emit(name, name);
+    return answered;
+  }
+
+  get metricsUrl(): string {
+    return /http:\S+/.exec(this.log)![0];
+  }
+
+  /** Stops the daemon as SIGTERM would, and resolves with its exit code. */
+  async stop(): Promise<number> {
+    this.signals.emit("SIGTERM", "SIGTERM");
+    const { code } = (await this.#daemon)!;
+    this.#daemon = null;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#daemon !== null) await this.stop();
+    rmSync(this.directory, { recursive: true });
+  }
+}
