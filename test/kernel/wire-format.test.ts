@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Capture, decode } from "./harness/capture.ts";
-import { CLIENT1, CLIENT2, client, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { CLIENT2, client, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import { expectTcp, expectUdp } from "./harness/transfer.ts";
 
 /** Sent by the switch to the second client. */
@@ -22,6 +22,8 @@ describe("datagrams to a client", () => {
   let path: string;
   beforeAll(async () => {
     path = join(lab.directory, "outer.pcap");
+    // A veth end leaves outer checksums to a network card that never comes; without that offload the kernel fills them.
+    await lab.test.run("ethtool", "-K", "eth0", "tx", "off");
     const capture = await Capture.start(lab.client2, "eth0", path);
     for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) {
       await lab.client1.ping(address, { size: 1000 });
@@ -32,12 +34,17 @@ describe("datagrams to a client", () => {
     }
     await sendFlows();
     await capture.stop();
+    await lab.test.run("ethtool", "-K", "eth0", "tx", "on");
   });
 
   test("carry the I flag alone and the client's VNI, every reserved bit zero", async () => {
-    const headers = await decode(path, SENT, ["vxlan.flags", "vxlan.vni", "vxlan.reserved_8", "vxlan.gbp"]);
-    expect(headers.length).toBeGreaterThan(50);
-    expect(distinct(headers)).toEqual([["0x0800", String(VNI), "0", "0"]]);
+    const frames = await decode(path, SENT, ["vxlan.vni"]);
+    expect(frames.length).toBeGreaterThan(50);
+    expect(distinct(frames)).toEqual([[String(VNI)]]);
+    const clean = await decode(path, `${SENT} && vxlan[0:4] == 08:00:00:00 && vxlan[7:1] == 00`, [
+      "vxlan.vni",
+    ]);
+    expect(clean).toHaveLength(frames.length);
   });
 
   test("come from a port of the dynamic range, one a flow and many over many flows", async () => {
@@ -83,12 +90,11 @@ test("bulk TCP with offloads arrives in frames whose checksums are good", async 
   ).toEqual([]);
 });
 
-/** One datagram in each of many flows, to ports that nobody listens on. */
+/** Some datagrams in each of many flows, to ports that nobody listens on. */
 async function sendFlows(): Promise<void> {
   for (let flow = 0; flow < FLOWS; flow++) {
-    await lab.client1.script("udp.mjs", "raw", CLIENT2.ipv4, 6000 + flow, "0badcafe").result();
+    await lab.client1.script("udp.mjs", "raw", CLIENT2.ipv4, 6000 + flow, "0badcafe", "0badcafe").result();
   }
-  await lab.client1.ping(CLIENT1.ipv4, { count: 1 });
 }
 
 function distinct(rows: string[][]): string[][] {
