@@ -34,7 +34,6 @@ export const DROP_REASONS = [
   { name: "queue_full", text: "the kernel's transmit queue was full" },
   { name: "unreachable", text: "the kernel has no route to the remote VTEP, or a firewall refused it" },
   { name: "transmit_failed", text: "the kernel refused the frame for another reason" },
-  { name: "output_reserved", text: "the port is the output of a mirror; what it receives is not forwarded" },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

@@ -1,0 +1,34 @@
+// The calls that the addon offers to TypeScript; src/dataplane/io/native.ts gives each its type and its sentence.
+#ifndef VXSWITCH_CALLS_H
+#define VXSWITCH_CALLS_H
+
+#include <node_api.h>
+
+// arena.c
+napi_value arena_map(napi_env env, napi_callback_info info);
+napi_value copy_frames(napi_env env, napi_callback_info info);
+// poll.c
+napi_value poll_wait(napi_env env, napi_callback_info info);
+napi_value wake_open(napi_env env, napi_callback_info info);
+napi_value wake_signal(napi_env env, napi_callback_info info);
+napi_value wake_clear(napi_env env, napi_callback_info info);
+napi_value close_fd(napi_env env, napi_callback_info info);
+// udp-socket.c
+napi_value udp_open(napi_env env, napi_callback_info info);
+napi_value udp_share_address(napi_env env, napi_callback_info info);
+napi_value udp_path_mtu(napi_env env, napi_callback_info info);
+// udp-receive.c
+napi_value udp_receive(napi_env env, napi_callback_info info);
+// udp-transmit.c
+napi_value udp_transmit(napi_env env, napi_callback_info info);
+// tap.c
+napi_value tap_open(napi_env env, napi_callback_info info);
+napi_value tap_receive(napi_env env, napi_callback_info info);
+napi_value tap_transmit(napi_env env, napi_callback_info info);
+// link.c
+napi_value link_set(napi_env env, napi_callback_info info);
+napi_value link_address(napi_env env, napi_callback_info info);
+// segment-calls.c
+napi_value segment_frame(napi_env env, napi_callback_info info);
+
+#endif

@@ -1,0 +1,62 @@
+// The tables that TypeScript and C share, row by row: src/dataplane/frames.ts and destinations.ts hold the same numbers.
+// Every offset and length in them is checked here before it is used: a wrong row costs a drop, never memory.
+#ifndef VXSWITCH_LAYOUT_H
+#define VXSWITCH_LAYOUT_H
+
+#include <stdint.h>
+
+// A received frame: one row of the batch. Offsets are bytes in the arena, checksum offsets bytes in the frame.
+enum {
+  FRAME_OFFSET = 0,
+  FRAME_LENGTH = 1,
+  FRAME_FLAGS = 2,
+  FRAME_GSO_TYPE = 3,     // VIRTIO_NET_HDR_GSO_*, 0 = not a super-frame
+  FRAME_GSO_SIZE = 4,     // payload bytes a segment, 0 = not known
+  FRAME_CSUM_START = 5,
+  FRAME_CSUM_OFFSET = 6,
+  FRAME_FLOW = 7,         // hash of the inner flow
+  FRAME_REMOTE = 8,       // 4 words: the sender's IPv6 or IPv4-mapped address, as on the wire
+  FRAME_OVERRUNS = 12,    // datagrams that this socket has lost so far (SO_RXQ_OVFL)
+  FRAME_WORDS = 16,
+};
+
+enum {
+  FRAME_NEEDS_CSUM = 1,     // the transport checksum holds only the pseudo-header sum
+  FRAME_TRUNCATED = 2,      // larger than its slot
+  FRAME_BAD_OFFLOAD = 4,    // the device's metadata does not fit the frame
+};
+
+// A copy to transmit: which frame goes to which destination, and what became of it.
+enum { COPY_FRAME = 0, COPY_DESTINATION = 1, COPY_RESULT = 2, COPY_WORDS = 4 };
+
+// A destination: where an encapsulated frame goes.
+enum {
+  DESTINATION_ADDRESS = 4,  // 4 words, as FRAME_REMOTE
+  DESTINATION_UDP_PORT = 8,
+  DESTINATION_VNI = 9,
+  DESTINATION_MTU = 10,     // path MTU, bytes of an outer IP packet
+  DESTINATION_WORDS = 16,
+};
+
+// What became of a copy; 0 = sent, else the negated drop reason of src/dataplane/drop-reason.ts.
+enum {
+  DROP_OFFLOAD_INVALID = 7,
+  DROP_PORT_DOWN = 11,
+  DROP_TOO_BIG = 12,
+  DROP_QUEUE_FULL = 13,
+  DROP_UNREACHABLE = 14,
+  DROP_TRANSMIT_FAILED = 15,
+};
+
+// A view of typed-array memory as it came from TypeScript.
+struct words {
+  int32_t *at;
+  uint32_t count;
+};
+
+struct bytes {
+  uint8_t *at;
+  uint32_t length;
+};
+
+#endif

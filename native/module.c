@@ -1,0 +1,31 @@
+// The addon: batched I/O over file descriptors and typed arrays. It keeps no state of its own, so any thread may load
+// it, and it knows nothing of bridges.
+#include "calls.h"
+
+static void offer(napi_env env, napi_value exports, const char *name, napi_callback call) {
+  napi_value function;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, NULL, &function) == napi_ok)
+    napi_set_named_property(env, exports, name, function);
+}
+
+NAPI_MODULE_INIT() {
+  offer(env, exports, "arenaMap", arena_map);
+  offer(env, exports, "copyFrames", copy_frames);
+  offer(env, exports, "pollWait", poll_wait);
+  offer(env, exports, "wakeOpen", wake_open);
+  offer(env, exports, "wakeSignal", wake_signal);
+  offer(env, exports, "wakeClear", wake_clear);
+  offer(env, exports, "closeFd", close_fd);
+  offer(env, exports, "udpOpen", udp_open);
+  offer(env, exports, "udpShareAddress", udp_share_address);
+  offer(env, exports, "udpPathMtu", udp_path_mtu);
+  offer(env, exports, "udpReceive", udp_receive);
+  offer(env, exports, "udpTransmit", udp_transmit);
+  offer(env, exports, "tapOpen", tap_open);
+  offer(env, exports, "tapReceive", tap_receive);
+  offer(env, exports, "tapTransmit", tap_transmit);
+  offer(env, exports, "linkSet", link_set);
+  offer(env, exports, "linkAddress", link_address);
+  offer(env, exports, "segmentFrame", segment_frame);
+  return exports;
+}

@@ -1,0 +1,104 @@
+// Receiving a batch from the UDP underlay: one recvmmsg, one row of the frame table for each VXLAN datagram.
+#include <errno.h>
+#include <netinet/udp.h>
+
+#include "arguments.h"
+#include "calls.h"
+#include "checksum.h"
+#include "segment.h"
+#include "udp-address.h"
+
+enum { MESSAGES_MAX = 128, VXLAN_HEADER = 8, INNER_IP = VXLAN_HEADER + 14 };
+
+struct control {
+  int gro_size;  // 0 = a single datagram
+  int32_t overruns;
+};
+
+static struct control read_control(struct msghdr *message) {
+  struct control control = {.gro_size = 0, .overruns = 0};
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) memcpy(&control.gro_size, CMSG_DATA(c), sizeof control.gro_size);
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) memcpy(&control.overruns, CMSG_DATA(c), 4);
+  }
+  return control;
+}
+
+// UDP_GRO tells a segment size for two things: datagrams merged on the way (a VXLAN header every gro_size bytes), and one
+// datagram that holds an inner UDP super-frame. Only the latter has an inner IP packet as long as the whole.
+static bool holds_super_frame(const uint8_t *datagram, uint32_t length) {
+  if (length < INNER_IP + 40) return false;
+  uint16_t type = ntohs(load16(datagram + VXLAN_HEADER + 12));
+  if (type == 0x0800) return (uint32_t)ntohs(load16(datagram + INNER_IP + 2)) + INNER_IP == length;
+  if (type == 0x86dd) return (uint32_t)ntohs(load16(datagram + INNER_IP + 4)) + INNER_IP + 40 == length;
+  return false;
+}
+
+static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const struct control *control,
+                      const int32_t remote[4]) {
+  row[FRAME_OFFSET] = (int32_t)offset;
+  row[FRAME_LENGTH] = (int32_t)length;
+  row[FRAME_FLAGS] = flags;
+  row[FRAME_GSO_TYPE] = GSO_NONE;
+  row[FRAME_GSO_SIZE] = 0;
+  row[FRAME_CSUM_START] = 0;
+  row[FRAME_CSUM_OFFSET] = 0;
+  row[FRAME_FLOW] = 0;
+  memcpy(row + FRAME_REMOTE, remote, 16);
+  row[FRAME_OVERRUNS] = control->overruns;
+}
+
+// Writes the rows of one message and returns how many; a merged one becomes a row for each datagram in it.
+static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t length, int32_t *rows, uint32_t rows_max,
+                           const uint8_t *datagram) {
+  struct control control = read_control(message);
+  int32_t remote[4];
+  address_to_words(message->msg_name, remote);
+  int flags = message->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0;
+  if (control.gro_size <= 0 || (uint32_t)control.gro_size >= length || flags) {
+    write_row(rows, offset, length, flags, &control, remote);
+    return 1;
+  }
+  if (holds_super_frame(datagram, length)) {
+    write_row(rows, offset, length, flags, &control, remote);
+    rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
+    rows[FRAME_GSO_SIZE] = control.gro_size;
+    return 1;
+  }
+  uint32_t step = (uint32_t)control.gro_size, count = 0;
+  for (uint32_t at = 0; at < length && count < rows_max; at += step, count++)
+    write_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, &control, remote);
+  return count;
+}
+
+// udpReceive(fd, arena, frames, slotBase, slotBytes, slotCount) -> rows written, or -errno. Never blocks.
+// The kernel merges at most 64 datagrams (UDP_GRO_CNT_MAX), so the table needs 64 rows a slot.
+napi_value udp_receive(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  struct bytes arena = take_bytes(&a);
+  struct words frames = take_words(&a);
+  uint32_t base = take_uint(&a, INT32_MAX);
+  uint32_t slot_bytes = take_uint(&a, 1 << 20);
+  uint32_t slots = take_uint(&a, MESSAGES_MAX);
+  if (!a.ok) return NULL;
+  if ((uint64_t)base + (uint64_t)slot_bytes * slots > arena.length) return throw_errno(env, "udpReceive", EINVAL);
+  struct mmsghdr messages[MESSAGES_MAX];
+  struct iovec slices[MESSAGES_MAX];
+  union socket_address senders[MESSAGES_MAX];
+  char controls[MESSAGES_MAX][CMSG_SPACE(sizeof(int)) * 2];
+  for (uint32_t i = 0; i < slots; i++) {
+    slices[i] = (struct iovec){arena.at + base + i * slot_bytes, slot_bytes};
+    messages[i].msg_hdr = (struct msghdr){.msg_name = &senders[i], .msg_namelen = sizeof senders[i], .msg_iov = &slices[i],
+                                          .msg_iovlen = 1, .msg_control = controls[i], .msg_controllen = sizeof controls[i]};
+  }
+  int received = recvmmsg(fd, messages, slots, MSG_DONTWAIT, NULL);
+  if (received < 0) return int_value(env, errno == EAGAIN || errno == EINTR ? 0 : -errno);
+  uint32_t rows = 0, rows_max = frames.count / FRAME_WORDS;
+  for (uint32_t i = 0; i < (uint32_t)received && rows < rows_max; i++) {
+    uint32_t offset = base + i * slot_bytes;
+    rows += write_rows(&messages[i].msg_hdr, offset, messages[i].msg_len, frames.at + rows * FRAME_WORDS, rows_max - rows,
+                       arena.at + offset);
+  }
+  return int_value(env, (int32_t)rows);
+}

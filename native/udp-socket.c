@@ -1,0 +1,115 @@
+// Opening the sockets of the UDP underlay, and asking the kernel for a path's MTU.
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/udp.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "calls.h"
+#include "udp-address.h"
+
+static int set_int(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof value); }
+
+// A VTEP must not fragment (RFC 7348 section 4.3): DF is set, and what does not fit comes back as EMSGSIZE.
+static int forbid_fragments(int fd, int family) {
+  if (family == AF_INET) return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+}
+
+// Asks for what root may have, and takes what everyone may.
+static void set_buffer(int fd, int force_name, int name, int bytes) {
+  if (set_int(fd, SOL_SOCKET, force_name, bytes) < 0) set_int(fd, SOL_SOCKET, name, bytes);
+}
+
+static int prepare_receiving(int fd, int bytes) {
+  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
+  // Without UDP_GRO (before Linux 5.0) datagrams simply come one by one.
+  set_int(fd, SOL_UDP, UDP_GRO, 1);
+  return set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+}
+
+// A socket that only lends its source port takes nothing in: a filter that accepts zero bytes.
+static int refuse_receiving(int fd) {
+  struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog program = {.len = 1, .filter = &none};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static int open_bound(int family, const union socket_address *local, socklen_t length, bool reuse, const char **call) {
+  *call = "socket";
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  *call = "setsockopt";
+  if (family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) goto fail;
+  if (reuse && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) goto fail;
+  if (forbid_fragments(fd, family) < 0) goto fail;
+  *call = "bind";
+  if (bind(fd, &local->any, length) < 0) goto fail;
+  return fd;
+fail:;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+// udpOpen(ipv6, addressWords, port, receives, bufferBytes, reuse) -> fd. A socket that receives holds the VXLAN port;
+// one that does not lends its source port to datagrams sent.
+napi_value udp_open(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int family = take_uint(&a, 1) ? AF_INET6 : AF_INET;
+  struct words address = take_words(&a);
+  int port = (int)take_uint(&a, 65535);
+  bool receives = take_uint(&a, 1);
+  int buffer_bytes = (int)take_uint(&a, 1 << 30);
+  bool reuse = take_uint(&a, 1);
+  if (!a.ok) return NULL;
+  if (address.count < 4) return throw_errno(env, "udpOpen", EINVAL);
+  union socket_address local;
+  socklen_t length = address_from_words(&local, family, address.at, port);
+  const char *call;
+  int fd = open_bound(family, &local, length, reuse, &call);
+  if (fd < 0) return throw_errno(env, call, errno);
+  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
+  if ((receives ? prepare_receiving(fd, buffer_bytes) : refuse_receiving(fd)) < 0) {
+    int error = errno;
+    close(fd);
+    return throw_errno(env, "setsockopt", error);
+  }
+  return int_value(env, fd);
+}
+
+// udpShareAddress(fd, on): lets a further socket of this process bind an overlapping address (a wildcard beside a
+// specific one). Off otherwise, so that no foreign socket slips in beside ours.
+napi_value udp_share_address(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  int on = (int)take_uint(&a, 1);
+  if (!a.ok) return NULL;
+  if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0) return throw_errno(env, "setsockopt", errno);
+  return undefined_value(env);
+}
+
+// udpPathMtu(ipv6, localWords, remoteWords, port) -> bytes of an outer packet that reach the remote, as the kernel knows it.
+napi_value udp_path_mtu(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int family = take_uint(&a, 1) ? AF_INET6 : AF_INET;
+  struct words local = take_words(&a);
+  struct words remote = take_words(&a);
+  int port = (int)take_uint(&a, 65535);
+  if (!a.ok) return NULL;
+  if (local.count < 4 || remote.count < 4) return throw_errno(env, "udpPathMtu", EINVAL);
+  union socket_address from, to;
+  socklen_t length = address_from_words(&from, family, local.at, 0);
+  address_from_words(&to, family, remote.at, port);
+  const char *call;
+  int fd = open_bound(family, &from, length, false, &call);
+  if (fd < 0) return throw_errno(env, call, errno);
+  int mtu = 0;
+  socklen_t size = sizeof mtu;
+  int failed = connect(fd, &to.any, length) < 0 || (family == AF_INET ? getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size)
+                                                                     : getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size)) < 0;
+  int error = errno;
+  close(fd);
+  return failed ? throw_errno(env, "connect", error) : int_value(env, mtu);
+}

@@ -1,0 +1,289 @@
+// Transmitting a batch by the UDP underlay, in trains: frames of one destination and source port leave as one GSO
+// datagram as long as their lengths are equal (the last may be shorter), so that the stacks of sender and receiver are
+// crossed once for up to 64 of them.
+//   1. order_copies   copies of one destination and source port stand together; within a flow the order is kept
+//   2. append_*       each frame is written behind its VXLAN header to the staging area: whole, checksum filled, or cut
+//   3. flush          the trains leave by sendmmsg; a failure is written into the copies that were aboard
+#include <errno.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "calls.h"
+#include "checksum.h"
+#include "segment.h"
+#include "udp-address.h"
+
+enum {
+  COPIES_MAX = 1024,
+  KEYS = 2048,            // a power of two above COPIES_MAX, so that the probing ends
+  TRAINS_MAX = 128,
+  TRAIN_FRAMES_MAX = 64,  // UDP_MAX_SEGMENTS of kernels before 6.9
+  TRAIN_BYTES_MAX = 65000,
+  VXLAN_HEADER = 8,
+  VXLAN_FLAG_VNI = 0x08,
+  OUTER_IPV4_UDP = 28,
+  OUTER_IPV6_UDP = 48,
+};
+
+struct train {
+  int fd;
+  const int32_t *destination;
+  uint8_t *start;
+  uint32_t length;
+  uint32_t frame_bytes;  // of every frame but the last
+  uint32_t frame_count;
+  uint32_t first, last;  // positions in `order` of the copies aboard
+};
+
+struct sender {
+  int family;
+  struct words sockets, frames, copies, destinations;
+  struct bytes arena, staging;
+  uint32_t staging_used;
+  uint32_t failed;
+  bool open;  // the last train takes more frames
+  uint32_t train_count;
+  struct train trains[TRAINS_MAX];
+  uint16_t order[COPIES_MAX];
+};
+
+static int32_t *copy_at(const struct sender *s, uint32_t position) {
+  return s->copies.at + (uint32_t)s->order[position] * COPY_WORDS;
+}
+
+static void fail(struct sender *s, uint32_t position, int32_t drop) {
+  int32_t *copy = copy_at(s, position);
+  if (copy[COPY_RESULT] == 0) s->failed++;
+  copy[COPY_RESULT] = -drop;
+}
+
+static bool valid_copy(const struct sender *s, const int32_t *copy) {
+  uint32_t frame = (uint32_t)copy[COPY_FRAME], destination = (uint32_t)copy[COPY_DESTINATION];
+  if (frame >= s->frames.count / FRAME_WORDS || destination >= s->destinations.count / DESTINATION_WORDS) return false;
+  const int32_t *row = s->frames.at + frame * FRAME_WORDS;
+  uint32_t offset = (uint32_t)row[FRAME_OFFSET], length = (uint32_t)row[FRAME_LENGTH];
+  return offset <= s->arena.length && length <= s->arena.length - offset;
+}
+
+static uint32_t socket_of(const struct sender *s, const int32_t *copy) {
+  return (uint32_t)s->frames.at[copy[COPY_FRAME] * FRAME_WORDS + FRAME_FLOW] % s->sockets.count;
+}
+
+// ---- 1. order
+
+// Group numbers in order of first appearance; a copy whose neighbour before it has the same key needs no look-up.
+static uint32_t group_copies(const struct sender *s, uint32_t count, uint16_t *group, uint16_t *sizes) {
+  uint64_t keys[KEYS];
+  uint16_t groups[KEYS];
+  memset(groups, 0, sizeof groups);
+  uint64_t previous = UINT64_MAX;
+  uint32_t known = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const int32_t *copy = s->copies.at + i * COPY_WORDS;
+    uint64_t key = (uint64_t)(uint32_t)copy[COPY_DESTINATION] << 32 | socket_of(s, copy);
+    if (key == previous) {
+      group[i] = group[i - 1];
+    } else {
+      uint32_t at = (uint32_t)((key * 0x9e3779b97f4a7c15u) >> 53);  // the top 11 bits: below KEYS
+      while (groups[at] != 0 && keys[at] != key) at = (at + 1) & (KEYS - 1);
+      if (groups[at] == 0) {
+        keys[at] = key;
+        sizes[known] = 0;
+        groups[at] = (uint16_t)++known;
+      }
+      group[i] = (uint16_t)(groups[at] - 1);
+    }
+    sizes[group[i]]++;
+    previous = key;
+  }
+  return known;
+}
+
+static void order_copies(struct sender *s, uint32_t count) {
+  uint16_t group[COPIES_MAX], sizes[COPIES_MAX];
+  uint32_t known = group_copies(s, count, group, sizes);
+  uint16_t next = 0;
+  for (uint32_t g = 0; g < known; g++) {
+    uint16_t size = sizes[g];
+    sizes[g] = next;
+    next = (uint16_t)(next + size);
+  }
+  for (uint32_t i = 0; i < count; i++) s->order[sizes[group[i]]++] = (uint16_t)i;
+}
+
+// ---- 3. flush
+
+static int32_t drop_of(int error) {
+  switch (error) {
+    case EMSGSIZE: return DROP_TOO_BIG;
+    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
+    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
+    default: return DROP_TRANSMIT_FAILED;
+  }
+}
+
+static void fail_train(struct sender *s, const struct train *train, int error) {
+  for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, drop_of(error));
+}
+
+// Where the device offers no checksum offload the kernel refuses a train with EIO: its frames then leave one by one.
+static void send_one_by_one(struct sender *s, const struct train *train) {
+  union socket_address to;
+  socklen_t size = address_from_words(&to, s->family, train->destination + DESTINATION_ADDRESS,
+                                      train->destination[DESTINATION_UDP_PORT]);
+  for (uint32_t at = 0; at < train->length; at += train->frame_bytes) {
+    uint32_t left = train->length - at;
+    uint32_t bytes = left < train->frame_bytes ? left : train->frame_bytes;
+    if (sendto(train->fd, train->start + at, bytes, MSG_DONTWAIT, &to.any, size) < 0) fail_train(s, train, errno);
+  }
+}
+
+static void set_segment_size(struct msghdr *message, uint32_t bytes) {
+  struct cmsghdr *c = CMSG_FIRSTHDR(message);
+  uint16_t size = (uint16_t)bytes;
+  c->cmsg_level = SOL_UDP;
+  c->cmsg_type = UDP_SEGMENT;
+  c->cmsg_len = CMSG_LEN(sizeof size);
+  memcpy(CMSG_DATA(c), &size, sizeof size);
+}
+
+static void flush(struct sender *s) {
+  struct mmsghdr messages[TRAINS_MAX];
+  struct iovec slices[TRAINS_MAX];
+  union socket_address addresses[TRAINS_MAX];
+  _Alignas(struct cmsghdr) char controls[TRAINS_MAX][CMSG_SPACE(sizeof(uint16_t))];
+  for (uint32_t i = 0; i < s->train_count; i++) {
+    const struct train *train = &s->trains[i];
+    bool single = train->frame_count == 1;
+    slices[i] = (struct iovec){train->start, train->length};
+    messages[i].msg_hdr = (struct msghdr){
+        .msg_name = &addresses[i],
+        .msg_namelen = address_from_words(&addresses[i], s->family, train->destination + DESTINATION_ADDRESS,
+                                          train->destination[DESTINATION_UDP_PORT]),
+        .msg_iov = &slices[i],
+        .msg_iovlen = 1,
+        .msg_control = single ? NULL : controls[i],
+        .msg_controllen = single ? 0 : sizeof controls[i],
+    };
+    if (!single) set_segment_size(&messages[i].msg_hdr, train->frame_bytes);
+  }
+  for (uint32_t i = 0; i < s->train_count;) {
+    uint32_t end = i + 1;
+    while (end < s->train_count && s->trains[end].fd == s->trains[i].fd) end++;
+    int sent = sendmmsg(s->trains[i].fd, messages + i, end - i, MSG_DONTWAIT);
+    if (sent > 0) {
+      i += (uint32_t)sent;
+    } else if (errno == EIO && s->trains[i].frame_count > 1) {
+      send_one_by_one(s, &s->trains[i++]);
+    } else if (errno != EINTR) {
+      fail_train(s, &s->trains[i++], errno);
+    }
+  }
+  s->train_count = 0;
+  s->staging_used = 0;
+  s->open = false;
+}
+
+// ---- 2. append
+
+static bool joins(const struct sender *s, uint32_t bytes) {
+  const struct train *train = &s->trains[s->train_count - 1];
+  return s->open && bytes <= train->frame_bytes && train->frame_count < TRAIN_FRAMES_MAX &&
+         train->length + bytes <= TRAIN_BYTES_MAX && s->staging_used + bytes <= s->staging.length;
+}
+
+static void begin_train(struct sender *s, uint32_t position, const int32_t *destination, uint32_t bytes) {
+  if (s->train_count == TRAINS_MAX || s->staging_used + bytes > s->staging.length) flush(s);
+  struct train *train = &s->trains[s->train_count++];
+  *train = (struct train){.fd = s->sockets.at[socket_of(s, copy_at(s, position))], .destination = destination,
+                          .start = s->staging.at + s->staging_used, .frame_bytes = bytes, .first = position};
+  s->open = true;
+}
+
+// Room for a VXLAN header and `length` bytes of frame behind it, aboard the open train or a new one.
+static uint8_t *append(struct sender *s, uint32_t position, const int32_t *destination, uint32_t length) {
+  uint32_t bytes = VXLAN_HEADER + length;
+  if (!joins(s, bytes)) begin_train(s, position, destination, bytes);
+  struct train *train = &s->trains[s->train_count - 1];
+  uint8_t *out = train->start + train->length;
+  train->length += bytes;
+  train->frame_count++;
+  train->last = position;
+  s->staging_used += bytes;
+  if (bytes < train->frame_bytes) s->open = false;
+  store32(out, htonl((uint32_t)VXLAN_FLAG_VNI << 24));
+  store32(out + 4, htonl((uint32_t)destination[DESTINATION_VNI] << 8));
+  return out + VXLAN_HEADER;
+}
+
+static void append_cut(struct sender *s, uint32_t position, const int32_t *destination, const struct frame *frame,
+                       uint32_t frame_max) {
+  struct cut cut;
+  if (!cut_plan(&cut, frame, frame_max)) {
+    fail(s, position, DROP_TOO_BIG);
+    return;
+  }
+  for (uint32_t i = 0; i < cut.segment_count; i++)
+    cut_write(&cut, i, append(s, position, destination, cut_length(&cut, i)));
+}
+
+static void append_copy(struct sender *s, uint32_t position) {
+  const int32_t *copy = copy_at(s, position);
+  const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
+  const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
+  struct frame frame = frame_of_row(row, s->arena.at + row[FRAME_OFFSET]);
+  uint32_t overhead = (s->family == AF_INET ? OUTER_IPV4_UDP : OUTER_IPV6_UDP) + VXLAN_HEADER;
+  uint32_t mtu = (uint32_t)destination[DESTINATION_MTU];
+  uint32_t frame_max = mtu > overhead ? mtu - overhead : 0;
+  if (frame_max > TRAIN_BYTES_MAX - VXLAN_HEADER) frame_max = TRAIN_BYTES_MAX - VXLAN_HEADER;
+  if (is_super_frame(&frame, frame_max)) {
+    append_cut(s, position, destination, &frame, frame_max);
+  } else if (frame.length > frame_max) {
+    fail(s, position, DROP_TOO_BIG);
+  } else if (frame.needs_csum && !csum_fits(&frame)) {
+    fail(s, position, DROP_OFFLOAD_INVALID);
+  } else {
+    uint8_t *out = append(s, position, destination, frame.length);
+    memcpy(out, frame.at, frame.length);
+    if (frame.needs_csum) csum_fill(&frame, out);
+  }
+}
+
+static void transmit(struct sender *s, uint32_t count) {
+  order_copies(s, count);
+  const int32_t *previous = NULL;
+  for (uint32_t position = 0; position < count; position++) {
+    const int32_t *copy = copy_at(s, position);
+    bool same = previous && previous[COPY_DESTINATION] == copy[COPY_DESTINATION] && socket_of(s, previous) == socket_of(s, copy);
+    if (!same) s->open = false;
+    append_copy(s, position);
+    previous = copy;
+  }
+  flush(s);
+}
+
+// udpTransmit(ipv6, sockets, arena, frames, copies, count, destinations, staging) -> how many copies failed; each copy's
+// result word says why. `staging` holds at least one whole super-frame cut in segments. Never blocks.
+napi_value udp_transmit(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  struct sender s;
+  s.family = take_uint(&a, 1) ? AF_INET6 : AF_INET;
+  s.sockets = take_words(&a);
+  s.arena = take_bytes(&a);
+  s.frames = take_words(&a);
+  s.copies = take_words(&a);
+  uint32_t count = take_uint(&a, COPIES_MAX);
+  s.destinations = take_words(&a);
+  s.staging = take_bytes(&a);
+  if (!a.ok) return NULL;
+  if (s.sockets.count == 0 || count > s.copies.count / COPY_WORDS || s.staging.length < TRAIN_BYTES_MAX)
+    return throw_errno(env, "udpTransmit", EINVAL);
+  for (uint32_t i = 0; i < count; i++)
+    if (!valid_copy(&s, s.copies.at + i * COPY_WORDS)) return throw_errno(env, "udpTransmit: copy out of bounds", EINVAL);
+  for (uint32_t i = 0; i < count; i++) s.copies.at[i * COPY_WORDS + COPY_RESULT] = 0;
+  s.staging_used = s.failed = s.train_count = 0;
+  s.open = false;
+  transmit(&s, count);
+  return int_value(env, (int32_t)s.failed);
+}

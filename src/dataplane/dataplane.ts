@@ -1,0 +1,264 @@
+// The data plane as the control plane holds it: records of bridges, ports and mirrors by name, the forwarding thread that
+// does the work, and the shared memory between them. The records are the truth: a thread that crashes is started again
+// and told everything anew; FDB and counters are in shared memory and do not notice.
+import { monotonicMs } from "./clock.ts";
+import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter } from "./counters.ts";
+import { allocateDestinations } from "./destinations.ts";
+import { textOf } from "./explain.ts";
+import { allocateFdb, Fdb, type FdbMemory } from "./fdb.ts";
+import type {
+  DeviceFailed,
+  ForwardingCommand,
+  ForwardingReply,
+  ForwardingRequest,
+  ForwardingWorkerData,
+} from "./forwarding-worker.ts";
+import { IndexPool } from "./index-pool.ts";
+import { BRIDGES_MAX } from "./limits.ts";
+import { formatMac, parseMac } from "./mac.ts";
+import { Mirrors } from "./mirrors.ts";
+import { Ports } from "./ports.ts";
+import type {
+  BridgeSpec,
+  Change,
+  Dataplane,
+  DataplaneEvent,
+  FdbRow,
+  StaticFdbSpec,
+  SwitchStatus,
+} from "./spec.ts";
+import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./status.ts";
+import { SupervisedThread } from "./supervised-thread.ts";
+
+export interface DataplaneOptions {
+  /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding thread. */
+  readonly socketBufferBytes?: number;
+}
+
+const SOCKET_BUFFER_BYTES = 32 << 20;
+const MAINTAIN_EVERY_MS = 1000;
+
+interface BridgeRecord {
+  readonly index: number;
+  spec: BridgeSpec;
+  memory: FdbMemory;
+  fdb: Fdb;
+}
+
+/** Starts the threads; throws SystemError if this machine cannot run them. */
+export async function openDataplane(options: DataplaneOptions = {}): Promise<Dataplane> {
+  return new ThreadedDataplane(options);
+}
+
+class ThreadedDataplane implements Dataplane {
+  private readonly countersMemory = allocateCounters();
+  private readonly counters = new Float64Array(this.countersMemory);
+  private readonly destinationsMemory = allocateDestinations();
+  private readonly destinations = new Int32Array(this.destinationsMemory);
+  private readonly bridges = new Map<string, BridgeRecord>();
+  private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
+  private readonly ports: Ports;
+  private readonly mirrors: Mirrors;
+  private readonly thread: SupervisedThread<ForwardingRequest, ForwardingReply, DeviceFailed>;
+  private readonly listeners: ((event: DataplaneEvent) => void)[] = [];
+  private readonly timer: NodeJS.Timeout;
+  /** Changes and repairs never interleave. */
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DataplaneOptions) {
+    const send = (commands: readonly ForwardingCommand[]): Promise<ForwardingReply | null> =>
+      this.thread.request(commands);
+    const onEvent = (level: DataplaneEvent["level"], message: string): void => this.emit({ level, message });
+    this.ports = new Ports({
+      counters: this.counters,
+      destinations: this.destinations,
+      bufferBytes: options.socketBufferBytes ?? SOCKET_BUFFER_BYTES,
+      send,
+      onEvent,
+    });
+    this.mirrors = new Mirrors({ counters: this.countersMemory, ports: this.ports, send, onEvent });
+    this.thread = new SupervisedThread({
+      name: "forwarding",
+      script: new URL("./forwarding-worker.js", import.meta.url),
+      data: {
+        memory: { counters: this.countersMemory, destinations: this.destinationsMemory },
+      } satisfies Omit<ForwardingWorkerData, "wakeFd">,
+      replay: () => [this.allCommands()],
+      onNews: ({ device, errno }) => void this.inTurn(() => this.ports.failed(device, errno)),
+      onCrash: (error, pauseMs) =>
+        onEvent(
+          "error",
+          `the forwarding thread crashed (${textOf(error)}); it starts again in ${pauseMs} ms`,
+        ),
+    });
+    this.timer = setInterval(() => void this.inTurn(() => this.maintain()), MAINTAIN_EVERY_MS);
+    this.timer.unref();
+  }
+
+  get alive(): boolean {
+    return this.thread.alive;
+  }
+
+  apply(changes: readonly Change[]): Promise<void> {
+    return this.inTurn(async () => {
+      for (const change of changes) await this.applyOne(change);
+      await this.thread.request(this.mirrors.commands());
+    });
+  }
+
+  status(): SwitchStatus {
+    return {
+      bridges: Array.from(this.bridges.values(), ({ index, spec, fdb }) =>
+        bridgeStatus(this.counters, index, spec.name, fdb),
+      ),
+      ports: Array.from(this.ports.all(), (port) => portStatus(this.counters, this.ports, port)),
+      mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(this.counters, mirror)),
+      vteps: vtepStatus(this.ports),
+      underlay: underlayStatus(this.counters),
+      workerRestarts: this.thread.restarts + this.mirrors.restarts,
+    };
+  }
+
+  fdb(): FdbRow[] {
+    const nowSeconds = Math.floor(monotonicMs() / 1000);
+    const rows: FdbRow[] = [];
+    for (const { spec, fdb } of this.bridges.values()) {
+      for (const entry of fdb.entries()) {
+        const port = this.ports.ofDestination(entry.destination)?.spec;
+        if (!port) continue;
+        rows.push({
+          bridge: spec.name,
+          vlan: entry.vlan,
+          mac: formatMac(entry.macHigh, entry.macLow),
+          port: port.name,
+          remote: port.type === "vxlan" ? port.remote : null,
+          vni: port.type === "vxlan" ? port.vni : null,
+          ageSeconds: entry.static ? 0 : Math.max(0, nowSeconds - entry.lastSeenSeconds),
+          static: entry.static,
+        });
+      }
+    }
+    return rows;
+  }
+
+  addStaticFdb({ bridge, vlan, mac, port }: StaticFdbSpec): Promise<boolean> {
+    const destination = this.ports.find(bridge, port)?.destination;
+    if (destination === undefined) return Promise.resolve(false);
+    const { high, low } = parseMac(mac);
+    const index = this.bridge(bridge).index;
+    return this.ask({ op: "fdb-add", bridge: index, vlan, macHigh: high, macLow: low, destination }).then(
+      Boolean,
+    );
+  }
+
+  delFdb(bridge: string, vlan: number, mac: string): Promise<boolean> {
+    const { high, low } = parseMac(mac);
+    const index = this.bridge(bridge).index;
+    return this.ask({ op: "fdb-del", bridge: index, vlan, macHigh: high, macLow: low }).then(Boolean);
+  }
+
+  flushFdb(bridge: string, port: string | null): Promise<number> {
+    const index = this.bridge(bridge).index;
+    const found = port === null ? null : this.ports.find(bridge, port);
+    if (found === undefined) return Promise.resolve(0);
+    return this.ask({ op: "fdb-flush", bridge: index, port: found?.index ?? null, statics: false });
+  }
+
+  onEvent(listener: (event: DataplaneEvent) => void): void {
+    this.listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.queue;
+    await this.thread.close("stop");
+    await this.mirrors.close();
+    this.ports.closeAll();
+  }
+
+  private async applyOne(change: Change): Promise<void> {
+    switch (change.op) {
+      case "add-bridge":
+        return this.addBridge(change.bridge);
+      case "set-bridge":
+        return this.setBridge(change.bridge);
+      case "del-bridge":
+        return this.delBridge(change.bridge);
+      case "add-port":
+        return this.ports.add(this.bridge(change.port.bridge).index, change.port);
+      case "set-port":
+        return this.ports.set(change.port);
+      case "del-port":
+        return this.ports.del(change.bridge, change.name);
+      case "add-mirror":
+        return this.mirrors.add(change.mirror);
+      case "del-mirror":
+        return this.mirrors.del(change.bridge, change.name);
+    }
+  }
+
+  private async addBridge(spec: BridgeSpec): Promise<void> {
+    const index = this.bridgeIndices.take();
+    this.counters.fill(0, bridgeCounter(index), bridgeCounter(index) + BRIDGE_COUNTERS);
+    const memory = allocateFdb(index, spec.addressesMax);
+    const bridge = { index, spec, memory, fdb: this.readFdb(memory) };
+    this.bridges.set(spec.name, bridge);
+    await this.thread.request([bridgeCommand(bridge)]);
+  }
+
+  private async setBridge(spec: BridgeSpec): Promise<void> {
+    const bridge = this.bridge(spec.name);
+    if (spec.addressesMax !== bridge.spec.addressesMax)
+      bridge.memory = allocateFdb(bridge.index, spec.addressesMax);
+    bridge.spec = spec;
+    await this.thread.request([bridgeCommand(bridge)]);
+    bridge.fdb = this.readFdb(bridge.memory);
+  }
+
+  private async delBridge(name: string): Promise<void> {
+    const { index } = this.bridge(name);
+    this.bridges.delete(name);
+    await this.thread.request([{ op: "del-bridge", bridge: index }]);
+    this.bridgeIndices.give(index);
+  }
+
+  private bridge(name: string): BridgeRecord {
+    const bridge = this.bridges.get(name);
+    if (!bridge) throw new Error(`no bridge ${name}`);
+    return bridge;
+  }
+
+  private readFdb(memory: FdbMemory): Fdb {
+    return new Fdb(memory, this.destinations, this.counters);
+  }
+
+  /** Everything that a new forwarding thread must be told. */
+  private allCommands(): ForwardingCommand[] {
+    const bridges = Array.from(this.bridges.values(), bridgeCommand);
+    return [...bridges, ...this.ports.commands(), ...this.mirrors.commands()];
+  }
+
+  private async maintain(): Promise<void> {
+    await this.ports.maintain();
+    await this.mirrors.maintain();
+  }
+
+  /** One command whose answer matters; 0 if the thread is not there to carry it out. */
+  private ask(command: ForwardingCommand): Promise<number> {
+    return this.inTurn(async () => (await this.thread.request([command]))?.[0] ?? 0);
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(work);
+    this.queue = result.catch((error) => this.emit({ level: "error", message: textOf(error) }));
+    return result;
+  }
+
+  private emit(event: DataplaneEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+}
+
+function bridgeCommand({ memory, spec }: BridgeRecord): ForwardingCommand {
+  return { op: "set-bridge", memory, ageingSeconds: spec.ageingSeconds };
+}

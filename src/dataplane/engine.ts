@@ -1,0 +1,187 @@
+// The forwarding engine: the tables, the forwarder, and the commands that change them between two batches. A synchronous
+// object without thread, clock or socket in it; the worker thread drives it, and so do tests.
+
+import { Bridge } from "./bridge.ts";
+import type { Device } from "./device.ts";
+import { type FdbMemory, fdbKey } from "./fdb.ts";
+import { Forwarder } from "./forwarder.ts";
+import { MIRRORS_MAX } from "./limits.ts";
+import { Mirror, type MirrorSink } from "./mirror.ts";
+import { NO_PORT, type SharedMemory, Tables } from "./tables.ts";
+
+/** Selection of one mirror: `output` is what the host of the engine makes a sink from. */
+export interface MirrorCommand<Output> {
+  readonly index: number;
+  readonly output: Output;
+  readonly vlans: readonly number[];
+  readonly receivePorts: readonly number[];
+  readonly transmitPorts: readonly number[];
+}
+
+/** Changes by index. `Make` and `Output` say how to make a device and a mirror's sink; the engine does not look inside. */
+export type Command<Make, Output> =
+  | { readonly op: "add-device"; readonly device: number; readonly make: Make; readonly fallback: number }
+  | { readonly op: "del-device"; readonly device: number }
+  | { readonly op: "set-bridge"; readonly memory: FdbMemory; readonly ageingSeconds: number }
+  | { readonly op: "del-bridge"; readonly bridge: number }
+  | {
+      readonly op: "add-port";
+      readonly bridge: number;
+      readonly port: number;
+      readonly destination: number;
+      /** -1 while the port is down: copies to it are dropped and counted. */
+      readonly device: number;
+      /** The sender that the port takes datagrams from; null for a device with bare frames. */
+      readonly ingress: { readonly remote: Int32Array; readonly vni: number } | null;
+    }
+  | { readonly op: "del-port"; readonly port: number }
+  | { readonly op: "set-mirrors"; readonly mirrors: readonly MirrorCommand<Output>[] }
+  | {
+      readonly op: "fdb-add";
+      readonly bridge: number;
+      readonly vlan: number;
+      readonly macHigh: number;
+      readonly macLow: number;
+      readonly destination: number;
+    }
+  | {
+      readonly op: "fdb-del";
+      readonly bridge: number;
+      readonly vlan: number;
+      readonly macHigh: number;
+      readonly macLow: number;
+    }
+  /** Learnt entries of a bridge, or of one port of it; with `statics` (a port that goes away) those too. */
+  | {
+      readonly op: "fdb-flush";
+      readonly bridge: number;
+      readonly port: number | null;
+      readonly statics: boolean;
+    };
+
+/** What the engine cannot make itself. */
+export interface EngineHost<Make, Output> {
+  device(make: Make, tables: Tables): Device;
+  sink(output: Output, mirror: number, counters: Float64Array): MirrorSink;
+}
+
+export class Engine<Make, Output> {
+  readonly tables: Tables;
+  readonly forwarder: Forwarder;
+  private readonly host: EngineHost<Make, Output>;
+
+  /** `view` is over the arena that the devices fill. */
+  constructor(memory: SharedMemory, view: DataView, host: EngineHost<Make, Output>) {
+    this.tables = new Tables(memory);
+    this.forwarder = new Forwarder(this.tables, view);
+    this.host = host;
+  }
+
+  /** Once a second: forgets old addresses. */
+  tick(nowSeconds: number): void {
+    this.forwarder.nowSeconds = nowSeconds;
+    for (const bridge of this.tables.bridges) bridge?.tick(nowSeconds);
+  }
+
+  /** Carries out one command; returns a count or 0/1 where the command asks something. */
+  apply(command: Command<Make, Output>): number {
+    const { tables } = this;
+    switch (command.op) {
+      case "add-device":
+        tables.setDevice(command.device, this.host.device(command.make, tables), command.fallback);
+        return 1;
+      case "del-device":
+        tables.deleteDevice(command.device);
+        return 1;
+      case "set-bridge":
+        return this.setBridge(command.memory, command.ageingSeconds);
+      case "del-bridge":
+        tables.bridges[command.bridge] = null;
+        return 1;
+      case "add-port":
+        return this.addPort(command);
+      case "del-port":
+        return this.deletePort(command.port);
+      case "set-mirrors":
+        return this.setMirrors(command.mirrors);
+      case "fdb-add":
+        return Number(
+          this.fdb(command.bridge).addStatic(
+            fdbKey(command.vlan, command.macHigh),
+            command.macLow,
+            command.destination,
+          ),
+        );
+      case "fdb-del":
+        return Number(this.fdb(command.bridge).remove(fdbKey(command.vlan, command.macHigh), command.macLow));
+      case "fdb-flush":
+        if (command.port === null) return this.fdb(command.bridge).flush();
+        return this.fdb(command.bridge).flushPort(command.port, command.statics);
+    }
+  }
+
+  private fdb(bridge: number): Bridge["fdb"] {
+    const found = this.tables.bridges[bridge];
+    if (!found) throw new Error(`no bridge ${bridge}`);
+    return found.fdb;
+  }
+
+  private setBridge(memory: FdbMemory, ageingSeconds: number): number {
+    const { tables } = this;
+    const before = tables.bridges[memory.bridge];
+    if (before && before.fdb.addressesMax === memory.addressesMax) {
+      before.ageingSeconds = ageingSeconds;
+      return 1;
+    }
+    const bridge = new Bridge(memory, ageingSeconds, tables.destinations, tables.counters);
+    if (before) {
+      bridge.flood.set(before.flood);
+      bridge.floodCount = before.floodCount;
+      bridge.fdb.adopt(before.fdb);
+    }
+    tables.bridges[memory.bridge] = bridge;
+    return 1;
+  }
+
+  /** Adds a port, or tells of it anew when its device came or went. */
+  private addPort(command: Extract<Command<Make, Output>, { op: "add-port" }>): number {
+    const { tables } = this;
+    const { port, device, destination, ingress } = command;
+    tables.portBridge[port] = command.bridge;
+    tables.bridges[command.bridge]?.removePort(port);
+    tables.bridges[command.bridge]?.addDestination(destination);
+    if (ingress) {
+      tables.ingress.set({ port, destination, device, remote: ingress.remote, vni: ingress.vni });
+    } else if (device >= 0) {
+      tables.devicePort[device] = port;
+      tables.devicePortDestination[device] = destination;
+    }
+    return 1;
+  }
+
+  private deletePort(port: number): number {
+    const { tables } = this;
+    const bridge = tables.bridges[tables.portBridge[port]];
+    bridge?.removePort(port);
+    bridge?.fdb.flushPort(port, true);
+    tables.ingress.delete(port);
+    tables.portBridge[port] = -1;
+    const device = tables.devicePort.indexOf(port);
+    if (device >= 0) tables.devicePort[device] = NO_PORT;
+    return 1;
+  }
+
+  /** Replaces all mirrors; the queues behind the sinks are shared memory and keep what is in them. */
+  private setMirrors(commands: readonly MirrorCommand<Output>[]): number {
+    const { tables } = this;
+    tables.mirrors.fill(null, 0, MIRRORS_MAX);
+    tables.receiveMirrors.fill(0);
+    tables.transmitMirrors.fill(0);
+    for (const { index, output, vlans, receivePorts, transmitPorts } of commands) {
+      tables.mirrors[index] = new Mirror(this.host.sink(output, index, tables.counters), vlans);
+      for (const port of receivePorts) tables.receiveMirrors[port] |= 1 << index;
+      for (const port of transmitPorts) tables.transmitMirrors[port] |= 1 << index;
+    }
+    return commands.length;
+  }
+}

@@ -1,0 +1,59 @@
+// The tables of one batch: a row for each received frame, a row for each copy to transmit. Plain Int32Arrays, so that
+// the addon reads and writes them in place (native/layout.h keeps the same numbers). Bytes stay in the arena.
+
+/** Words of a frame row. Offsets are bytes in the arena, checksum offsets bytes in the frame. */
+export const FRAME_OFFSET = 0;
+export const FRAME_LENGTH = 1;
+export const FRAME_FLAGS = 2;
+/** VIRTIO_NET_HDR_GSO_*; 0 = not a super-frame. */
+export const FRAME_GSO_TYPE = 3;
+/** Payload bytes a segment; 0 = not known. */
+export const FRAME_GSO_SIZE = 4;
+export const FRAME_CSUM_START = 5;
+export const FRAME_CSUM_OFFSET = 6;
+/** Hash of the inner flow: the source port of the outer datagram follows it (RFC 7348 section 5). */
+export const FRAME_FLOW = 7;
+/** Four words: the sender's IPv6 or IPv4-mapped address, in wire order. */
+export const FRAME_REMOTE = 8;
+/** Datagrams that the socket has lost so far, modulo 2^32 (SO_RXQ_OVFL). */
+export const FRAME_OVERRUNS = 12;
+export const FRAME_WORDS = 16;
+export const FRAME_SHIFT = 4;
+
+/** The transport checksum holds only the pseudo-header sum; it is filled where the way out cannot. */
+export const FLAG_NEEDS_CSUM = 1;
+/** The datagram was larger than its slot. */
+export const FLAG_TRUNCATED = 2;
+/** The device's metadata does not fit the frame. */
+export const FLAG_BAD_OFFLOAD = 4;
+
+export const GSO_NONE = 0;
+export const GSO_TCPV4 = 1;
+export const GSO_TCPV6 = 4;
+export const GSO_UDP_L4 = 5;
+
+/** Words of a copy row; the result is 0 when sent, else a negated drop reason. */
+export const COPY_FRAME = 0;
+export const COPY_DESTINATION = 1;
+export const COPY_RESULT = 2;
+export const COPY_WORDS = 4;
+export const COPY_SHIFT = 2;
+
+/** Copies that one transmit call takes (native/udp-transmit.c COPIES_MAX). */
+export const COPIES_MAX = 1024;
+
+/** Rows of a batch: 64 receive slots, each up to 64 datagrams that the kernel merged (UDP_GRO_CNT_MAX). */
+export const FRAMES_MAX = 64 * 64;
+
+/** Copies waiting for one device, in the order the frames came. */
+export class TransmitList {
+  readonly copies = new Int32Array(COPIES_MAX * COPY_WORDS);
+  count = 0;
+
+  /** The caller has seen to it that there is room (`count < COPIES_MAX`). */
+  push(frame: number, destination: number): void {
+    const at = this.count++ << COPY_SHIFT;
+    this.copies[at + COPY_FRAME] = frame;
+    this.copies[at + COPY_DESTINATION] = destination;
+  }
+}

@@ -1,0 +1,36 @@
+// All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots and a staging area. A frame is
+// an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
+import { native } from "./native.ts";
+
+/**
+ * A slot holds the largest UDP datagram (65,507 bytes) or TAP frame. Its size is not a multiple of 4 KiB, so that the
+ * first bytes of the slots, which every frame touches, do not all fall into the same sets of the cache.
+ */
+export const SLOT_BYTES = 65_536 + 4096 + 192;
+/** Slots of a batch: one recvmmsg (native/udp-receive.c MESSAGES_MAX). */
+export const SLOT_COUNT = 64;
+/** Segments of super-frames are written here on their way out; flushed when full. */
+export const STAGING_BYTES = 1 << 20;
+
+export interface Arena {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly slotBase: number;
+  readonly staging: Uint8Array;
+}
+
+/** Cuts a buffer into slots and staging; tests hand in an ordinary ArrayBuffer. */
+export function arenaOver(buffer: ArrayBuffer): Arena {
+  const slotsBytes = SLOT_BYTES * SLOT_COUNT;
+  return {
+    bytes: new Uint8Array(buffer),
+    view: new DataView(buffer),
+    slotBase: 0,
+    staging: new Uint8Array(buffer, slotsBytes, STAGING_BYTES),
+  };
+}
+
+/** Maps the arena; throws when the machine has no memory for it. */
+export function mapArena(): Arena {
+  return arenaOver(native().arenaMap(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
+}

@@ -1,0 +1,164 @@
+// Where a mirror's frames end: a TAP that tcpdump reads, or a pcapng file. The mirror thread drains the queue into it.
+import { MIRROR_BYTES, MIRROR_OUTPUT_DROPS, MIRROR_PACKETS, mirrorCounter } from "../counters.ts";
+import { COPY_FRAME, COPY_RESULT, COPY_WORDS, FRAME_LENGTH, FRAME_OFFSET, FRAME_SHIFT } from "../frames.ts";
+import { packetBlockBytes, writePacket } from "../pcapng.ts";
+import {
+  type MirrorQueueMemory,
+  MirrorReader,
+  RECORD_MICROSECONDS,
+  RECORD_ORIGINAL_BYTES,
+  RECORD_SECONDS,
+} from "./mirror-queue.ts";
+import { native } from "./native.ts";
+import type { PcapngFile } from "./pcapng-file.ts";
+
+export interface MirrorOutput {
+  /** Writes what waits, a bounded part of it; returns the records taken. */
+  drain(): number;
+  /** Nothing waits, and the writer will wake us when that changes. */
+  sleep(): boolean;
+  close(): void;
+}
+
+/** Records taken at a time, so that one mirror does not keep the others waiting. */
+const RECORDS_MAX = 256;
+
+/** Counts delivered and refused frames of one mirror. */
+class OutputCounters {
+  private readonly counters: Float64Array;
+  private readonly at: number;
+
+  constructor(counters: Float64Array, mirror: number) {
+    this.counters = counters;
+    this.at = mirrorCounter(mirror);
+  }
+
+  delivered(packets: number, bytes: number): void {
+    this.counters[this.at + MIRROR_PACKETS] += packets;
+    this.counters[this.at + MIRROR_BYTES] += bytes;
+  }
+
+  refused(packets: number): void {
+    this.counters[this.at + MIRROR_OUTPUT_DROPS] += packets;
+  }
+}
+
+/** Frames go straight from the queue's memory to the device, with their offload metadata. */
+export class TapOutput implements MirrorOutput {
+  private readonly fd: number;
+  private readonly mtuBytes: number;
+  private readonly reader: MirrorReader;
+  private readonly counters: OutputCounters;
+  private readonly copies = new Int32Array(RECORDS_MAX * COPY_WORDS);
+
+  constructor(
+    fd: number,
+    mtuBytes: number,
+    queue: MirrorQueueMemory,
+    counters: Float64Array,
+    mirror: number,
+  ) {
+    this.fd = fd;
+    this.mtuBytes = mtuBytes;
+    this.reader = new MirrorReader(queue);
+    this.counters = new OutputCounters(counters, mirror);
+  }
+
+  drain(): number {
+    const { reader, copies } = this;
+    let count = 0;
+    while (count < RECORDS_MAX) {
+      const row = reader.next();
+      if (row < 0) break;
+      copies[count++ * COPY_WORDS + COPY_FRAME] = row;
+    }
+    if (count === 0) return 0;
+    const failed = native().tapTransmit(this.fd, reader.bytes, reader.words, copies, count, this.mtuBytes);
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      if (copies[i * COPY_WORDS + COPY_RESULT] !== 0) continue;
+      bytes += reader.words[(copies[i * COPY_WORDS + COPY_FRAME] << FRAME_SHIFT) + FRAME_LENGTH];
+    }
+    this.counters.delivered(count - failed, bytes);
+    this.counters.refused(failed);
+    reader.release();
+    return count;
+  }
+
+  sleep(): boolean {
+    return this.reader.sleep();
+  }
+
+  /** The device is the control thread's. */
+  close(): void {}
+}
+
+/** Blocks are gathered and written in one call. */
+export class FileOutput implements MirrorOutput {
+  private readonly file: PcapngFile;
+  private readonly reader: MirrorReader;
+  private readonly counters: OutputCounters;
+  private readonly blocks = Buffer.allocUnsafe(1 << 20);
+  private readonly onError: (error: Error) => void;
+
+  constructor(
+    file: PcapngFile,
+    queue: MirrorQueueMemory,
+    counters: Float64Array,
+    mirror: number,
+    onError: (error: Error) => void,
+  ) {
+    this.file = file;
+    this.reader = new MirrorReader(queue);
+    this.counters = new OutputCounters(counters, mirror);
+    this.onError = onError;
+  }
+
+  drain(): number {
+    const { reader, blocks } = this;
+    let count = 0;
+    let used = 0;
+    let bytes = 0;
+    // A super-frame is below 70,000 bytes: there is always room for one more within the limit.
+    while (count < RECORDS_MAX && used < blocks.length - 131_072) {
+      const row = reader.next();
+      if (row < 0) break;
+      const at = row << FRAME_SHIFT;
+      const captured = reader.words[at + FRAME_LENGTH];
+      const to = writePacket(
+        blocks,
+        used,
+        reader.words[at + RECORD_SECONDS],
+        reader.words[at + RECORD_MICROSECONDS],
+        captured,
+        reader.words[at + RECORD_ORIGINAL_BYTES],
+      );
+      const from = reader.words[at + FRAME_OFFSET];
+      blocks.set(reader.bytes.subarray(from, from + captured), to);
+      used += packetBlockBytes(captured);
+      bytes += captured;
+      count++;
+    }
+    reader.release();
+    if (count > 0) this.write(blocks.subarray(0, used), count, bytes);
+    return count;
+  }
+
+  sleep(): boolean {
+    return this.reader.sleep();
+  }
+
+  close(): void {
+    this.file.close();
+  }
+
+  private write(blocks: Buffer, count: number, bytes: number): void {
+    try {
+      this.file.write(blocks);
+      this.counters.delivered(count, bytes);
+    } catch (error) {
+      this.counters.refused(count);
+      this.onError(error as Error);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+// The addon: its calls with their types, and the sentence for each way in which it can be missing.
+// Only the files of src/dataplane/io import this one.
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { SystemError } from "../system-error.ts";
+
+/** Table rows and copies are those of frames.ts; `-errno` stands for a failed call where a number comes back. */
+export interface Native {
+  /** Maps packet memory; throws ENOMEM. */
+  arenaMap(bytes: number): ArrayBuffer;
+  /** Jobs are (offset in source, offset in target, bytes); returns how many fitted. */
+  copyFrames(source: Uint8Array, target: Uint8Array, jobs: Int32Array, count: number): number;
+  /** poll(2): `ready[i]` becomes the events of `fds[i]`; -1 waits for ever. */
+  pollWait(fds: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;
+  wakeOpen(): number;
+  wakeSignal(fd: number): void;
+  wakeClear(fd: number): void;
+  closeFd(fd: number): void;
+  /** Throws EADDRINUSE, EADDRNOTAVAIL, EACCES … */
+  udpOpen(
+    ipv6: number,
+    local: Int32Array,
+    port: number,
+    receives: number,
+    bufferBytes: number,
+    reuse: number,
+  ): number;
+  udpShareAddress(fd: number, on: number): void;
+  /** Throws ENETUNREACH, EADDRNOTAVAIL … */
+  udpPathMtu(ipv6: number, local: Int32Array, remote: Int32Array, port: number): number;
+  udpReceive(
+    fd: number,
+    arena: Uint8Array,
+    frames: Int32Array,
+    slotBase: number,
+    slotBytes: number,
+    slotCount: number,
+  ): number;
+  udpTransmit(
+    ipv6: number,
+    sockets: Int32Array,
+    arena: Uint8Array,
+    frames: Int32Array,
+    copies: Int32Array,
+    count: number,
+    destinations: Int32Array,
+    staging: Uint8Array,
+  ): number;
+  /** Throws EPERM (CAP_NET_ADMIN), ENOENT (no /dev/net/tun), EBUSY (name taken). */
+  tapOpen(name: string): number;
+  tapReceive(
+    fd: number,
+    arena: Uint8Array,
+    frames: Int32Array,
+    slotBase: number,
+    slotBytes: number,
+    slotCount: number,
+  ): number;
+  tapTransmit(
+    fd: number,
+    arena: Uint8Array,
+    frames: Int32Array,
+    copies: Int32Array,
+    count: number,
+    mtuBytes: number,
+  ): number;
+  /** `passive`: the host neither resolves nor answers addresses on it. */
+  linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
+  linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;
+  /** Segments written, or -1 (metadata does not fit), -2 (no room). */
+  segmentFrame(
+    frame: Uint8Array,
+    row: Int32Array,
+    frameMaxBytes: number,
+    out: Uint8Array,
+    lengths: Int32Array,
+  ): number;
+}
+
+/** Where the addon stands: beside dist/ or src/, in build/. */
+const ADDON_PATH = fileURLToPath(new URL("../../../build/vxswitch.node", import.meta.url));
+
+let loaded: Native | null = null;
+
+/** Loads the addon at first use; throws SystemError with the remedy. */
+export function native(): Native {
+  if (loaded) return loaded;
+  if (process.platform !== "linux") {
+    throw new SystemError(
+      `vxswitch needs Linux (this is ${process.platform}): it switches through its sockets and TAPs`,
+    );
+  }
+  try {
+    loaded = createRequire(import.meta.url)(ADDON_PATH) as Native;
+    return loaded;
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new SystemError(`the addon ${ADDON_PATH} does not load (${why}): build it with 'npm run build'`);
+  }
+}

@@ -1,0 +1,87 @@
+// TAP devices: the switch's own leg, and the output of a mirror. Frames keep their offload metadata in both directions.
+import { writeFileSync } from "node:fs";
+import type { Address } from "../address.ts";
+import type { Device } from "../device.ts";
+import type { TransmitList } from "../frames.ts";
+import { type Arena, SLOT_BYTES, SLOT_COUNT } from "./arena.ts";
+import { native } from "./native.ts";
+
+/** Opens a TAP device, down and without address; throws the addon's error. It lives as long as the descriptor. */
+export function openTap(name: string): number {
+  return native().tapOpen(name);
+}
+
+export function closeTap(fd: number): void {
+  native().closeFd(fd);
+}
+
+/** Brings a TAP up with this MTU; throws SystemError. */
+export function bringUp(name: string, mtuBytes: number): void {
+  native().linkSet(name, mtuBytes, 1, 0);
+}
+
+/**
+ * Brings a mirror's TAP up so that the host only watches: what arrives there is somebody else's traffic, which the host
+ * must neither answer (ARP) nor take to heart (router advertisements).
+ */
+export function bringUpPassive(name: string, mtuBytes: number): void {
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1");
+  } catch {
+    // No IPv6 on this machine, or /proc/sys is read-only: the device works all the same.
+  }
+  native().linkSet(name, mtuBytes, 1, 1);
+}
+
+export function addAddress(name: string, address: Address, prefixLength: number): void {
+  native().linkAddress(name, Number(address.ipv6), address.words, prefixLength, 1);
+}
+
+/** Removes an address; that it is gone already is fine. */
+export function removeAddress(name: string, address: Address, prefixLength: number): void {
+  try {
+    native().linkAddress(name, Number(address.ipv6), address.words, prefixLength, 0);
+  } catch {
+    // What matters is that it is not there.
+  }
+}
+
+/** The forwarding thread's side of a TAP port. */
+export class Tap implements Device {
+  readonly encapsulated = false;
+  readonly fd: number;
+  /** Written by the control plane when the operator changes it; sizes the segments of super-frames to the host. */
+  mtuBytes: number;
+  private readonly arena: Arena;
+  private readonly frames: Int32Array;
+  private readonly native = native();
+
+  constructor(fd: number, mtuBytes: number, arena: Arena, frames: Int32Array) {
+    this.fd = fd;
+    this.mtuBytes = mtuBytes;
+    this.arena = arena;
+    this.frames = frames;
+  }
+
+  receive(): number {
+    return this.native.tapReceive(
+      this.fd,
+      this.arena.bytes,
+      this.frames,
+      this.arena.slotBase,
+      SLOT_BYTES,
+      SLOT_COUNT,
+    );
+  }
+
+  transmit(list: TransmitList): number {
+    return this.native.tapTransmit(
+      this.fd,
+      this.arena.bytes,
+      this.frames,
+      list.copies,
+      list.count,
+      this.mtuBytes,
+    );
+  }
+}

@@ -1,0 +1,137 @@
+// The `udp` underlay: one UDP socket for a (local address, port), and a set of sockets that lend their source ports.
+// Needs no privilege, no route and no neighbour table: those stay the kernel's work.
+import type { Device } from "../device.ts";
+import type { TransmitList } from "../frames.ts";
+import { errorCode, SystemError } from "../system-error.ts";
+import { type Arena, SLOT_BYTES, SLOT_COUNT } from "./arena.ts";
+import { native } from "./native.ts";
+
+/** Descriptors of an underlay socket, opened by the control thread and used by the forwarding thread. */
+export interface UdpSockets {
+  readonly ipv6: boolean;
+  /** Bound to the VXLAN port; receives. */
+  readonly receiver: number;
+  /** Bound to ports of 49152-65535 (RFC 7348 section 5); a flow always leaves by the same one. */
+  readonly senders: Int32Array;
+}
+
+/**
+ * Source ports lent. More spread flows better over equal-cost paths and receive queues; fewer let the frames of
+ * different flows share a train.
+ */
+export const SOURCE_PORTS = 8;
+const SOURCE_PORT_MIN = 49_152;
+const SOURCE_PORT_COUNT = 16_384;
+const BIND_ATTEMPTS_MAX = 256;
+
+/**
+ * Opens the sockets of one VTEP address. `sharing` are the receivers of this switch on the same UDP port whose addresses
+ * overlap this one (a wildcard beside a specific address). Throws SystemError.
+ */
+export function openUdpSockets(
+  ipv6: boolean,
+  local: Int32Array,
+  port: number,
+  bufferBytes: number,
+  sharing: readonly number[],
+): UdpSockets {
+  const receiver = openReceiver(ipv6, local, port, bufferBytes, sharing);
+  const senders = new Int32Array(SOURCE_PORTS).fill(-1);
+  try {
+    for (let i = 0; i < SOURCE_PORTS; i++) senders[i] = openSender(ipv6, local, bufferBytes);
+  } catch (error) {
+    closeUdpSockets({ ipv6, receiver, senders: senders.filter((fd) => fd >= 0) });
+    throw error;
+  }
+  return { ipv6, receiver, senders };
+}
+
+export function closeUdpSockets(sockets: UdpSockets): void {
+  native().closeFd(sockets.receiver);
+  for (const fd of sockets.senders) native().closeFd(fd);
+}
+
+/** Bytes of an outer packet that reach the remote, as the kernel knows it; 0 if it has no route now. */
+export function udpPathMtu(ipv6: boolean, local: Int32Array, remote: Int32Array, port: number): number {
+  try {
+    return native().udpPathMtu(Number(ipv6), local, remote, port);
+  } catch {
+    return 0;
+  }
+}
+
+function openReceiver(
+  ipv6: boolean,
+  local: Int32Array,
+  port: number,
+  bufferBytes: number,
+  sharing: readonly number[],
+): number {
+  for (const fd of sharing) native().udpShareAddress(fd, 1);
+  try {
+    const fd = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, Number(sharing.length > 0));
+    if (sharing.length > 0) native().udpShareAddress(fd, 0);
+    return fd;
+  } finally {
+    for (const fd of sharing) native().udpShareAddress(fd, 0);
+  }
+}
+
+function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): number {
+  for (let attempt = 0; attempt < BIND_ATTEMPTS_MAX; attempt++) {
+    const port = SOURCE_PORT_MIN + Math.floor(Math.random() * SOURCE_PORT_COUNT);
+    try {
+      return native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, 0);
+    } catch (error) {
+      if (errorCode(error) !== "EADDRINUSE") throw error;
+    }
+  }
+  throw new SystemError(
+    `no free UDP source port in ${SOURCE_PORT_MIN}-65535 after ${BIND_ATTEMPTS_MAX} attempts`,
+  );
+}
+
+/** The forwarding thread's side. */
+export class UdpUnderlay implements Device {
+  readonly encapsulated = true;
+  readonly fd: number;
+  private readonly ipv6: number;
+  private readonly senders: Int32Array;
+  private readonly arena: Arena;
+  private readonly frames: Int32Array;
+  private readonly destinations: Int32Array;
+  private readonly native = native();
+
+  constructor(sockets: UdpSockets, arena: Arena, frames: Int32Array, destinations: Int32Array) {
+    this.fd = sockets.receiver;
+    this.ipv6 = Number(sockets.ipv6);
+    this.senders = sockets.senders;
+    this.arena = arena;
+    this.frames = frames;
+    this.destinations = destinations;
+  }
+
+  receive(): number {
+    return this.native.udpReceive(
+      this.fd,
+      this.arena.bytes,
+      this.frames,
+      this.arena.slotBase,
+      SLOT_BYTES,
+      SLOT_COUNT,
+    );
+  }
+
+  transmit(list: TransmitList): number {
+    return this.native.udpTransmit(
+      this.ipv6,
+      this.senders,
+      this.arena.bytes,
+      this.frames,
+      list.copies,
+      list.count,
+      this.destinations,
+      this.arena.staging,
+    );
+  }
+}

@@ -1,0 +1,13 @@
+// What can grow, and how far. Indices fit these tables, which are allocated at start.
+
+/** Ports of all bridges, row 0 being the underlay itself. */
+export const PORTS_MAX = 1025;
+export const BRIDGES_MAX = 64;
+/** Mirrors of all bridges: a port's selection is one bit each of a 32-bit word. */
+export const MIRRORS_MAX = 31;
+/** Where a frame can go: a TAP, or one remote VTEP of a port. */
+export const DESTINATIONS_MAX = 4096;
+/** TAP devices and underlay sockets (each with the source ports it lends). */
+export const DEVICES_MAX = 1000;
+/** FDB entries of one bridge. */
+export const ADDRESSES_MAX = 1 << 20;

@@ -1,0 +1,125 @@
+// Entry of the mirror thread: drains every mirror's queue into its output. A slow disk or a busy TAP holds up this
+// thread alone; what the bounded queues cannot hold meanwhile is counted by the forwarding thread.
+import { parentPort, workerData } from "node:worker_threads";
+import { monotonicMs } from "./clock.ts";
+import type { CountersMemory } from "./counters.ts";
+import { FileOutput, type MirrorOutput, TapOutput } from "./io/mirror-output.ts";
+import type { MirrorQueueMemory } from "./io/mirror-queue.ts";
+import { PcapngFile } from "./io/pcapng-file.ts";
+import { Poller, WakeUp } from "./io/poller.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { PcapngOutputSpec } from "./spec.ts";
+
+/** `name` is the mirror's, for the file's interface and for news. */
+export type MirrorRequest =
+  | {
+      readonly op: "add";
+      readonly index: number;
+      readonly name: string;
+      readonly queue: MirrorQueueMemory;
+      readonly snaplenBytes: number;
+      /** The output was open before (in a thread that crashed): its file goes on. */
+      readonly again: boolean;
+      readonly output:
+        | { readonly type: "tap"; readonly fd: number; readonly mtuBytes: number }
+        | PcapngOutputSpec;
+    }
+  | { readonly op: "del"; readonly index: number }
+  | { readonly op: "stop" };
+
+/** "" or why it could not be done. */
+export type MirrorReply = string;
+
+/** An output refuses frames; told at most once in a while for each mirror. */
+export interface MirrorNews {
+  readonly index: number;
+  readonly error: string;
+}
+
+export interface MirrorWorkerData {
+  readonly counters: CountersMemory;
+  readonly wakeFd: number;
+}
+
+const TELL_EVERY_MS = 10_000;
+/** pcapng says how much of a frame is kept at most; this stands for "all". */
+const SNAPLEN_ALL = 262_144;
+
+class MirrorThread {
+  private readonly outputs = new Map<number, MirrorOutput>();
+  private readonly counters: Float64Array;
+  private readonly wakeUp: WakeUp;
+  private readonly mailbox: Mailbox<MirrorRequest, MirrorReply, MirrorNews>;
+  private readonly toldMs = new Map<number, number>();
+  private running = true;
+
+  constructor(mailbox: Mailbox<MirrorRequest, MirrorReply, MirrorNews>, data: MirrorWorkerData) {
+    this.mailbox = mailbox;
+    this.counters = new Float64Array(data.counters);
+    this.wakeUp = new WakeUp(data.wakeFd);
+  }
+
+  run(): void {
+    const poller = new Poller([this.wakeUp.fd]);
+    while (this.running) {
+      if (poller.wait(this.allAsleep() ? -1 : 0) > 0) {
+        this.wakeUp.clear();
+        this.mailbox.answer((request) => this.handle(request));
+      }
+      for (const output of this.outputs.values()) output.drain();
+    }
+    for (const output of this.outputs.values()) {
+      while (output.drain() > 0);
+      output.close();
+    }
+  }
+
+  /** The writers wake us by the same descriptor as the control thread. */
+  private allAsleep(): boolean {
+    let asleep = true;
+    for (const output of this.outputs.values()) asleep = output.sleep() && asleep;
+    return asleep;
+  }
+
+  private handle(request: MirrorRequest): string {
+    if (request.op === "stop") {
+      this.running = false;
+      return "";
+    }
+    if (request.op === "add") return this.add(request);
+    const output = this.outputs.get(request.index);
+    while (output && output.drain() > 0);
+    output?.close();
+    this.outputs.delete(request.index);
+    return "";
+  }
+
+  private add(request: Extract<MirrorRequest, { op: "add" }>): string {
+    const { index, name, queue, snaplenBytes, again, output } = request;
+    if (output.type === "tap") {
+      this.outputs.set(index, new TapOutput(output.fd, output.mtuBytes, queue, this.counters, index));
+      return "";
+    }
+    try {
+      const header = { name, snaplenBytes: snaplenBytes || SNAPLEN_ALL, append: again };
+      const file = new PcapngFile(output.path, header, output.rotateBytes, output.filesMax);
+      const onError = (error: Error): void => this.tell(index, error.message);
+      this.outputs.set(index, new FileOutput(file, queue, this.counters, index, onError));
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  private tell(index: number, error: string): void {
+    const nowMs = monotonicMs();
+    if (nowMs - (this.toldMs.get(index) ?? -TELL_EVERY_MS) < TELL_EVERY_MS) return;
+    this.toldMs.set(index, nowMs);
+    this.mailbox.tell({ index, error });
+  }
+}
+
+if (parentPort) {
+  new MirrorThread(new Mailbox(parentPort), workerData as MirrorWorkerData).run();
+  parentPort.close();
+}

@@ -1,0 +1,189 @@
+// The mirrors as the control thread knows them: queue, output, selection. The mirror thread drains the queues; the engine
+// fills them. A mirror whose output cannot be opened is down with a reason and is tried again.
+import { monotonicMs } from "./clock.ts";
+import { MIRROR_COUNTERS, mirrorCounter } from "./counters.ts";
+import type { MirrorCommand } from "./engine.ts";
+import { explainTap, textOf } from "./explain.ts";
+import type { ForwardingCommand, SinkOutput } from "./forwarding-worker.ts";
+import { IndexPool } from "./index-pool.ts";
+import { allocateMirrorQueue, type MirrorQueueMemory } from "./io/mirror-queue.ts";
+import { bringUpPassive, closeTap, openTap } from "./io/tap.ts";
+import { MIRRORS_MAX } from "./limits.ts";
+import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from "./mirror-worker.ts";
+import type { Port, Ports } from "./ports.ts";
+import { Retry } from "./retry.ts";
+import type { MirrorSpec } from "./spec.ts";
+import { SupervisedThread } from "./supervised-thread.ts";
+
+/** Sizes the segments that a watching host takes a super-frame for; the frame itself is mirrored whole. */
+const TAP_MTU_BYTES = 1500;
+
+export interface MirrorRecord {
+  readonly index: number;
+  readonly spec: MirrorSpec;
+  readonly queue: MirrorQueueMemory;
+  /** Descriptor of the output TAP; -1 for a file or while down. */
+  tapFd: number;
+  isOpen: boolean;
+  reason: string;
+  readonly retry: Retry;
+}
+
+export interface MirrorsOptions {
+  readonly counters: SharedArrayBuffer;
+  readonly ports: Ports;
+  readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
+  readonly onEvent: (level: "info" | "warn" | "error", message: string) => void;
+}
+
+export class Mirrors {
+  private readonly mirrors = new Map<string, MirrorRecord>();
+  private readonly indices = new IndexPool("mirrors", 0, MIRRORS_MAX);
+  private readonly options: MirrorsOptions;
+  private readonly thread: SupervisedThread<MirrorRequest, MirrorReply, MirrorNews>;
+
+  constructor(options: MirrorsOptions) {
+    this.options = options;
+    this.thread = new SupervisedThread({
+      name: "mirror",
+      script: new URL("./mirror-worker.js", import.meta.url),
+      data: { counters: options.counters } satisfies Omit<MirrorWorkerData, "wakeFd">,
+      replay: () => this.openMirrors().map((mirror) => this.openRequest(mirror, true)),
+      onNews: ({ index, error }) => this.outputRefused(index, error),
+      onCrash: (error, pauseMs) =>
+        options.onEvent(
+          "error",
+          `the mirror thread crashed (${textOf(error)}); it starts again in ${pauseMs} ms`,
+        ),
+    });
+  }
+
+  all(): Iterable<MirrorRecord> {
+    return this.mirrors.values();
+  }
+
+  async add(spec: MirrorSpec): Promise<void> {
+    const index = this.indices.take();
+    const at = mirrorCounter(index);
+    new Float64Array(this.options.counters).fill(0, at, at + MIRROR_COUNTERS);
+    const queue = allocateMirrorQueue(this.thread.wakeUp.fd);
+    const mirror: MirrorRecord = {
+      index,
+      spec,
+      queue,
+      tapFd: -1,
+      isOpen: false,
+      reason: "",
+      retry: new Retry(),
+    };
+    this.mirrors.set(`${spec.bridge}/${spec.name}`, mirror);
+    await this.open(mirror);
+  }
+
+  async del(bridge: string, name: string): Promise<void> {
+    const mirror = this.mirrors.get(`${bridge}/${name}`);
+    if (!mirror) throw new Error(`no mirror ${bridge}/${name}`);
+    this.mirrors.delete(`${bridge}/${name}`);
+    await this.options.send(this.commands());
+    if (mirror.isOpen) await this.thread.request({ op: "del", index: mirror.index });
+    if (mirror.tapFd >= 0) closeTap(mirror.tapFd);
+    this.indices.give(mirror.index);
+  }
+
+  /** From time to time: tries again what is down. */
+  async maintain(): Promise<void> {
+    const nowMs = monotonicMs();
+    for (const mirror of this.mirrors.values()) {
+      if (!mirror.isOpen && mirror.retry.isDue(nowMs)) await this.open(mirror);
+    }
+  }
+
+  /** Which ports each mirror watches: sent anew when ports or mirrors come and go. */
+  commands(): ForwardingCommand[] {
+    const mirrors = this.openMirrors().map((mirror) => this.selection(mirror));
+    return [{ op: "set-mirrors", mirrors }];
+  }
+
+  get restarts(): number {
+    return this.thread.restarts;
+  }
+
+  async close(): Promise<void> {
+    await this.thread.close({ op: "stop" });
+    for (const { tapFd } of this.mirrors.values()) if (tapFd >= 0) closeTap(tapFd);
+    this.mirrors.clear();
+  }
+
+  private openMirrors(): MirrorRecord[] {
+    return Array.from(this.mirrors.values()).filter((mirror) => mirror.isOpen);
+  }
+
+  private async open(mirror: MirrorRecord): Promise<void> {
+    const { spec } = mirror;
+    let refusal = "";
+    try {
+      if (spec.output.type === "tap") mirror.tapFd = openOutputTap(spec.output.device);
+      refusal = (await this.thread.request(this.openRequest(mirror, false))) ?? "";
+    } catch (error) {
+      refusal = textOf(error);
+    }
+    if (refusal !== "") {
+      if (mirror.reason !== refusal) {
+        this.options.onEvent("warn", `mirror ${spec.bridge}/${spec.name} is down: ${refusal}`);
+      }
+      mirror.reason = refusal;
+      mirror.retry.failed(monotonicMs());
+      return;
+    }
+    mirror.reason = "";
+    mirror.isOpen = true;
+    await this.options.send(this.commands());
+  }
+
+  private openRequest({ index, spec, queue, tapFd }: MirrorRecord, again: boolean): MirrorRequest {
+    const output =
+      spec.output.type === "tap"
+        ? ({ type: "tap", fd: tapFd, mtuBytes: TAP_MTU_BYTES } as const)
+        : spec.output;
+    return { op: "add", index, name: spec.name, queue, snaplenBytes: spec.snaplenBytes, again, output };
+  }
+
+  private selection({ index, spec, queue }: MirrorRecord): MirrorCommand<SinkOutput> {
+    const ports = Array.from(this.options.ports.all()).filter((port) => port.spec.bridge === spec.bridge);
+    const named = (names: readonly string[]): number[] =>
+      ports.filter((port: Port) => names.includes(port.spec.name)).map((port) => port.index);
+    const all = ports.map((port) => port.index);
+    return {
+      index,
+      output: { queue, snaplenBytes: spec.snaplenBytes },
+      vlans: spec.selectVlans,
+      // Everything that a bridge forwards was received by it: watching both sides of all ports would add nothing.
+      receivePorts: spec.selectAll ? all : named(spec.selectSrcPorts),
+      transmitPorts: spec.selectAll ? [] : named(spec.selectDstPorts),
+    };
+  }
+
+  private outputRefused(index: number, error: string): void {
+    for (const { spec, index: of } of this.mirrors.values()) {
+      if (of !== index) continue;
+      this.options.onEvent("warn", `mirror ${spec.bridge}/${spec.name} loses frames: ${error}`);
+    }
+  }
+}
+
+/** Opens and brings up the TAP of a mirror; throws a sentence. */
+function openOutputTap(device: string): number {
+  let fd: number;
+  try {
+    fd = openTap(device);
+  } catch (error) {
+    throw new Error(explainTap(error, device));
+  }
+  try {
+    bringUpPassive(device, TAP_MTU_BYTES);
+    return fd;
+  } catch (error) {
+    closeTap(fd);
+    throw new Error(`the TAP device ${device} cannot be brought up: ${textOf(error)}`);
+  }
+}

@@ -1,0 +1,329 @@
+// The ports as the control thread knows them: it opens their sockets and TAPs, keeps their rows of the shared tables,
+// and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
+import { type Address, parseAddress, parsePrefix } from "./address.ts";
+import { monotonicMs } from "./clock.ts";
+import { PORT_COUNTERS, portCounter } from "./counters.ts";
+import {
+  DESTINATION_ADDRESS,
+  DESTINATION_DEVICE,
+  DESTINATION_MTU,
+  DESTINATION_PORT,
+  DESTINATION_SHIFT,
+  DESTINATION_UDP_PORT,
+  DESTINATION_VNI,
+} from "./destinations.ts";
+import { explainTap, textOf } from "./explain.ts";
+import type { ForwardingCommand } from "./forwarding-worker.ts";
+import { IndexPool } from "./index-pool.ts";
+import { addAddress, bringUp, closeTap, openTap, removeAddress } from "./io/tap.ts";
+import { udpPathMtu } from "./io/udp-underlay.ts";
+import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "./limits.ts";
+import { Retry } from "./retry.ts";
+import type { PortSpec, TapPortSpec, VxlanPortSpec } from "./spec.ts";
+import { type Underlay, Underlays } from "./underlays.ts";
+import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "./vxlan.ts";
+
+/** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
+const MTU_DEFAULT_BYTES = 1500;
+const MTU_MAX_BYTES = 65_521;
+const NO_DEVICE = -1;
+
+/** A port while it is open. */
+type Opened =
+  | { readonly type: "vxlan"; readonly underlay: Underlay; readonly remote: Address }
+  | { readonly type: "tap"; readonly device: number; readonly fd: number; mtuBytes: number };
+
+export interface Port {
+  readonly index: number;
+  readonly bridge: number;
+  readonly destination: number;
+  spec: PortSpec;
+  opened: Opened | null;
+  /** Why it is down; "" while up. */
+  reason: string;
+  readonly retry: Retry;
+}
+
+export interface PortsOptions {
+  readonly counters: Float64Array;
+  readonly destinations: Int32Array;
+  readonly bufferBytes: number;
+  readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
+  readonly onEvent: (level: "info" | "warn", message: string) => void;
+}
+
+export class Ports {
+  readonly underlays: Underlays;
+  private readonly ports = new Map<string, Port>();
+  private readonly byDestination = new Map<number, Port>();
+  private readonly portIndices = new IndexPool("ports", 1, PORTS_MAX);
+  private readonly destinationIndices = new IndexPool("destinations", 0, DESTINATIONS_MAX);
+  private readonly deviceIndices = new IndexPool("devices", 0, DEVICES_MAX);
+  private readonly options: PortsOptions;
+
+  constructor(options: PortsOptions) {
+    this.options = options;
+    this.underlays = new Underlays(this.deviceIndices, options.bufferBytes);
+  }
+
+  all(): Iterable<Port> {
+    return this.ports.values();
+  }
+
+  find(bridge: string, name: string): Port | undefined {
+    return this.ports.get(`${bridge}/${name}`);
+  }
+
+  ofDestination(destination: number): Port | undefined {
+    return this.byDestination.get(destination);
+  }
+
+  async add(bridge: number, spec: PortSpec): Promise<void> {
+    const port: Port = {
+      index: this.portIndices.take(),
+      bridge,
+      destination: this.destinationIndices.take(),
+      spec,
+      opened: null,
+      reason: "",
+      retry: new Retry(),
+    };
+    this.options.counters.fill(0, portCounter(port.index), portCounter(port.index) + PORT_COUNTERS);
+    this.ports.set(`${spec.bridge}/${spec.name}`, port);
+    this.byDestination.set(port.destination, port);
+    await this.open(port);
+  }
+
+  /** Changes a port in place; only what the change touches is opened anew. */
+  async set(spec: PortSpec): Promise<void> {
+    const port = this.find(spec.bridge, spec.name);
+    if (!port) throw new Error(`no port ${spec.bridge}/${spec.name}`);
+    const before = port.spec;
+    port.spec = spec;
+    if (port.opened?.type === "tap" && spec.type === "tap" && before.type === "tap") {
+      this.setAddresses(before, spec);
+      await this.refreshTap(port);
+      return;
+    }
+    await this.close(port);
+    await this.open(port);
+  }
+
+  async del(bridge: string, name: string): Promise<void> {
+    const port = this.find(bridge, name);
+    if (!port) throw new Error(`no port ${bridge}/${name}`);
+    await this.close(port);
+    this.ports.delete(`${bridge}/${name}`);
+    this.byDestination.delete(port.destination);
+    this.portIndices.give(port.index);
+    this.destinationIndices.give(port.destination);
+  }
+
+  /** A device stopped working: its ports go down and are tried again. */
+  async failed(device: number, errno: number): Promise<void> {
+    for (const port of this.ports.values()) {
+      if (deviceOf(port) !== device) continue;
+      await this.close(port);
+      this.fail(
+        port,
+        `${port.spec.name} has failed (errno ${errno}): the device was removed or its descriptor is broken`,
+      );
+    }
+  }
+
+  /** From time to time: tries again what is down, learns better path MTUs. */
+  async maintain(): Promise<void> {
+    const nowMs = monotonicMs();
+    for (const port of this.ports.values()) {
+      if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
+      else if (port.opened?.type === "vxlan") this.refreshPathMtu(port);
+    }
+    for (const port of this.ports.values()) await this.refreshTap(port);
+  }
+
+  pathMtuBytes(port: Port): number {
+    return this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU];
+  }
+
+  /** What the overlay may carry through a port. */
+  mtuBytes(port: Port): number {
+    if (port.opened?.type === "tap") return port.opened.mtuBytes;
+    if (port.opened?.type !== "vxlan") return 0;
+    return this.pathMtuBytes(port) - overheadBytes(port.opened.underlay.ipv6);
+  }
+
+  /** Everything that a new engine must be told about devices and ports. */
+  commands(): ForwardingCommand[] {
+    const commands = this.underlays.commands();
+    for (const port of this.ports.values()) commands.push(...portCommands(port));
+    return commands;
+  }
+
+  /** The process ends: devices go with their descriptors. */
+  closeAll(): void {
+    for (const { opened } of this.ports.values()) if (opened?.type === "tap") closeTap(opened.fd);
+    this.underlays.closeAll();
+  }
+
+  private async open(port: Port): Promise<void> {
+    try {
+      port.opened =
+        port.spec.type === "vxlan" ? this.openVxlan(port.spec) : this.openTap(port.spec, port.bridge);
+    } catch (error) {
+      this.fail(port, textOf(error));
+      await this.options.send(portCommands(port));
+      return;
+    }
+    if (port.reason !== "")
+      this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is up again`);
+    port.reason = "";
+    port.retry.succeeded();
+    this.writeDestination(port);
+    const devices = port.opened.type === "vxlan" ? this.underlays.commands() : [];
+    await this.options.send([...devices, ...portCommands(port)]);
+    if (port.opened.type === "vxlan") for (const other of this.ports.values()) await this.refreshTap(other);
+  }
+
+  private fail(port: Port, reason: string): void {
+    if (port.reason !== reason) {
+      this.options.onEvent("warn", `port ${port.spec.bridge}/${port.spec.name} is down: ${reason}`);
+    }
+    port.reason = reason;
+    port.retry.failed(monotonicMs());
+    this.writeDestination(port);
+  }
+
+  private async close(port: Port): Promise<void> {
+    const { opened } = port;
+    port.opened = null;
+    this.writeDestination(port);
+    const commands: ForwardingCommand[] = [{ op: "del-port", port: port.index }];
+    if (opened === null) {
+      await this.options.send(commands);
+      return;
+    }
+    const device = opened.type === "tap" ? opened.device : opened.underlay.device;
+    const last = opened.type === "tap" || this.underlays.release(opened.underlay);
+    if (last) commands.push({ op: "del-device", device });
+    await this.options.send(commands);
+    if (opened.type === "tap") {
+      closeTap(opened.fd);
+      this.deviceIndices.give(device);
+    } else if (last) {
+      this.underlays.close(opened.underlay);
+    }
+  }
+
+  private openVxlan(spec: VxlanPortSpec): Opened {
+    const remote = parseAddress(spec.remote);
+    return { type: "vxlan", underlay: this.underlays.acquire(spec.local, remote.ipv6, spec.dstport), remote };
+  }
+
+  private openTap(spec: TapPortSpec, bridge: number): Opened {
+    let fd: number;
+    try {
+      fd = openTap(spec.name);
+    } catch (error) {
+      throw new Error(explainTap(error, spec.name));
+    }
+    const mtuBytes = spec.mtuBytes ?? this.mtuOfBridge(bridge);
+    try {
+      bringUp(spec.name, mtuBytes);
+      for (const text of spec.addresses) {
+        const { address, prefixLength } = parsePrefix(text);
+        addAddress(spec.name, address, prefixLength);
+      }
+    } catch (error) {
+      closeTap(fd);
+      throw new Error(`the TAP device ${spec.name} cannot be configured: ${textOf(error)}`);
+    }
+    return { type: "tap", device: this.deviceIndices.take(), fd, mtuBytes };
+  }
+
+  /** Underlay MTU minus the encapsulation, for the narrowest path of the bridge. */
+  private mtuOfBridge(bridge: number): number {
+    let smallest = MTU_MAX_BYTES;
+    for (const port of this.ports.values()) {
+      if (port.bridge === bridge && port.opened?.type === "vxlan")
+        smallest = Math.min(smallest, this.mtuBytes(port));
+    }
+    return smallest === MTU_MAX_BYTES ? MTU_DEFAULT_BYTES - OVERHEAD_IPV4_BYTES : smallest;
+  }
+
+  private setAddresses(before: TapPortSpec, after: TapPortSpec): void {
+    for (const text of before.addresses) {
+      if (after.addresses.includes(text)) continue;
+      const { address, prefixLength } = parsePrefix(text);
+      removeAddress(after.name, address, prefixLength);
+    }
+    for (const text of after.addresses) {
+      if (before.addresses.includes(text)) continue;
+      const { address, prefixLength } = parsePrefix(text);
+      addAddress(after.name, address, prefixLength);
+    }
+  }
+
+  /** Brings a TAP to the MTU that its bridge has by now. */
+  private async refreshTap(port: Port): Promise<void> {
+    const { opened, spec } = port;
+    if (opened?.type !== "tap" || spec.type !== "tap") return;
+    const mtuBytes = spec.mtuBytes ?? this.mtuOfBridge(port.bridge);
+    if (mtuBytes === opened.mtuBytes) return;
+    try {
+      bringUp(spec.name, mtuBytes);
+    } catch (error) {
+      this.options.onEvent("warn", `the MTU of ${spec.name} stays ${opened.mtuBytes}: ${textOf(error)}`);
+      return;
+    }
+    opened.mtuBytes = mtuBytes;
+    await this.options.send(portCommands(port).filter((command) => command.op === "add-device"));
+  }
+
+  private refreshPathMtu(port: Port): void {
+    if (port.opened?.type !== "vxlan") return;
+    const { underlay, remote } = port.opened;
+    const mtuBytes = udpPathMtu(underlay.ipv6, underlay.local.words, remote.words, underlay.port);
+    if (mtuBytes > 0)
+      this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
+  }
+
+  private writeDestination(port: Port): void {
+    const { destinations } = this.options;
+    const at = port.destination << DESTINATION_SHIFT;
+    destinations[at + DESTINATION_PORT] = port.index;
+    destinations[at + DESTINATION_DEVICE] = deviceOf(port);
+    if (port.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
+    destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
+    destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
+    destinations[at + DESTINATION_VNI] = port.spec.vni;
+    destinations[at + DESTINATION_MTU] = MTU_DEFAULT_BYTES;
+    this.refreshPathMtu(port);
+  }
+}
+
+function overheadBytes(ipv6: boolean): number {
+  return ipv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES;
+}
+
+function deviceOf({ opened }: Port): number {
+  if (opened === null) return NO_DEVICE;
+  return opened.type === "tap" ? opened.device : opened.underlay.device;
+}
+
+/** What the engine must be told about one port; a port that is down still stands in the flood list and counts drops. */
+function portCommands({ index: port, bridge, destination, opened, spec }: Port): ForwardingCommand[] {
+  const common = { op: "add-port", bridge, port, destination } as const;
+  if (opened?.type === "tap") {
+    const { device, fd, mtuBytes } = opened;
+    return [
+      { op: "add-device", device, make: { type: "tap", fd, mtuBytes }, fallback: device },
+      { ...common, device, ingress: null },
+    ];
+  }
+  if (opened?.type === "vxlan" && spec.type === "vxlan") {
+    return [
+      { ...common, device: opened.underlay.device, ingress: { remote: opened.remote.words, vni: spec.vni } },
+    ];
+  }
+  return [{ ...common, device: NO_DEVICE, ingress: null }];
+}

@@ -1,0 +1,133 @@
+// Turns the shared counters and the records of the control thread into the values that it shows. Reads only.
+import {
+  bridgeCounter,
+  DROPS,
+  FDB_EVICTED,
+  FDB_EXPIRED,
+  FDB_LEARNED,
+  FDB_MOVED,
+  FLOOD_COPIES,
+  MIRROR_BYTES,
+  MIRROR_OUTPUT_DROPS,
+  MIRROR_PACKETS,
+  MIRROR_QUEUE_DROPS,
+  mirrorCounter,
+  OVERRUNS,
+  portCounter,
+  RX_BYTES,
+  RX_PACKETS,
+  TX_BYTES,
+  TX_PACKETS,
+  UNDERLAY_PORT,
+} from "./counters.ts";
+import { DROP_REASONS, type DropReasonName } from "./drop-reason.ts";
+import type { Fdb } from "./fdb.ts";
+import type { MirrorRecord } from "./mirrors.ts";
+import type { Port, Ports } from "./ports.ts";
+import type {
+  BridgeStatus,
+  DropCounts,
+  MirrorStatus,
+  PortStatus,
+  UnderlayStatus,
+  VtepStatus,
+} from "./spec.ts";
+import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "./vxlan.ts";
+
+export function bridgeStatus(counters: Float64Array, index: number, name: string, fdb: Fdb): BridgeStatus {
+  const at = bridgeCounter(index);
+  return {
+    name,
+    fdbEntries: fdb.entryCount,
+    fdbLearned: counters[at + FDB_LEARNED],
+    fdbMoved: counters[at + FDB_MOVED],
+    fdbExpired: counters[at + FDB_EXPIRED],
+    fdbEvicted: counters[at + FDB_EVICTED],
+    floodCopies: counters[at + FLOOD_COPIES],
+  };
+}
+
+export function portStatus(counters: Float64Array, ports: Ports, port: Port): PortStatus {
+  const { spec } = port;
+  const at = portCounter(port.index);
+  const vxlan = spec.type === "vxlan" ? spec : null;
+  return {
+    bridge: spec.bridge,
+    name: spec.name,
+    type: spec.type,
+    state: port.opened ? "up" : "down",
+    reason: port.reason,
+    mtuBytes: ports.mtuBytes(port),
+    vni: vxlan?.vni ?? null,
+    remote: vxlan?.remote ?? null,
+    local: vxlan?.local ?? null,
+    dstport: vxlan?.dstport ?? null,
+    rxPackets: counters[at + RX_PACKETS],
+    rxBytes: counters[at + RX_BYTES],
+    txPackets: counters[at + TX_PACKETS],
+    txBytes: counters[at + TX_BYTES],
+    drops: dropCounts(counters, port.index),
+  };
+}
+
+export function mirrorStatus(
+  counters: Float64Array,
+  { index, spec, isOpen, reason }: MirrorRecord,
+): MirrorStatus {
+  const at = mirrorCounter(index);
+  return {
+    bridge: spec.bridge,
+    name: spec.name,
+    state: isOpen ? "up" : "down",
+    reason,
+    output: spec.output.type === "tap" ? spec.output.device : spec.output.path,
+    packets: counters[at + MIRROR_PACKETS],
+    bytes: counters[at + MIRROR_BYTES],
+    queueDrops: counters[at + MIRROR_QUEUE_DROPS],
+    outputDrops: counters[at + MIRROR_OUTPUT_DROPS],
+  };
+}
+
+/** One row for each remote VTEP, with the VNIs that join it. */
+export function vtepStatus(ports: Ports): VtepStatus[] {
+  const rows = new Map<string, VtepStatus & { vnis: number[] }>();
+  for (const port of ports.all()) {
+    if (port.spec.type !== "vxlan") continue;
+    const { remote, local, dstport, vni } = port.spec;
+    const key = `${remote} ${local} ${dstport}`;
+    const pathMtuBytes = ports.pathMtuBytes(port);
+    const overhead = remote.includes(":") ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES;
+    const row = rows.get(key);
+    if (row) row.vnis.push(vni);
+    else
+      rows.set(key, {
+        remote,
+        local,
+        dstport,
+        vnis: [vni],
+        pathMtuBytes,
+        overlayMtuBytes: pathMtuBytes - overhead,
+      });
+  }
+  return Array.from(rows.values());
+}
+
+export function underlayStatus(counters: Float64Array): UnderlayStatus {
+  return {
+    io: "udp",
+    reason: "UDP sockets: need no privilege and work with every device",
+    receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
+    receiveOverruns: counters[OVERRUNS],
+    drops: dropCounts(counters, UNDERLAY_PORT),
+  };
+}
+
+/** Reasons that occurred, with their counts. */
+function dropCounts(counters: Float64Array, port: number): DropCounts {
+  const counts: Partial<Record<DropReasonName, number>> = {};
+  const at = portCounter(port) + DROPS;
+  DROP_REASONS.forEach(({ name }, reason) => {
+    if (counters[at + reason] > 0) counts[name] = counters[at + reason];
+  });
+  return counts;
+}

@@ -1,0 +1,84 @@
+// A worker thread that is started again when it crashes, after a pause that grows with every crash in a row. What it has
+// to know is told again from the records of the control thread (`replay`), so nothing of it is lost with the thread.
+import { WakeUp } from "./io/poller.ts";
+import { WorkerLink } from "./mailbox.ts";
+
+const PAUSE_MIN_MS = 100;
+const PAUSE_MAX_MS = 30_000;
+/** Having lived this long, a thread's next crash is a first one again. */
+const HEALTHY_MS = 60_000;
+
+export interface ThreadOptions<Request, News> {
+  readonly name: string;
+  readonly script: URL;
+  /** `wakeFd` is added. */
+  readonly data: object;
+  /** What a new thread must be told. */
+  readonly replay: () => readonly Request[];
+  readonly onNews: (news: News) => void;
+  /** The thread crashed and will be started again in so many ms. */
+  readonly onCrash: (error: Error, pauseMs: number) => void;
+}
+
+export class SupervisedThread<Request, Reply, News> {
+  readonly wakeUp = new WakeUp();
+  restarts = 0;
+  private readonly options: ThreadOptions<Request, News>;
+  private link: WorkerLink<Request, Reply, News> | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private startedMs = 0;
+  private pauseMs = PAUSE_MIN_MS;
+  private closing = false;
+
+  constructor(options: ThreadOptions<Request, News>) {
+    this.options = options;
+    this.start();
+  }
+
+  get alive(): boolean {
+    return this.link !== null;
+  }
+
+  /** The answer; null if the thread crashed or pauses: what was asked is in the records and will be replayed. */
+  async request(request: Request): Promise<Reply | null> {
+    try {
+      return this.link ? await this.link.request(request) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Ends the thread by a request it understands, and makes sure of it. */
+  async close(stop: Request): Promise<void> {
+    this.closing = true;
+    if (this.timer) clearTimeout(this.timer);
+    const link = this.link;
+    await this.request(stop);
+    await link?.terminate();
+    this.wakeUp.close();
+  }
+
+  private start(): void {
+    this.timer = null;
+    this.startedMs = performance.now();
+    const link = new WorkerLink<Request, Reply, News>(
+      this.options.script,
+      { ...this.options.data, wakeFd: this.wakeUp.fd },
+      this.wakeUp,
+      this.options.onNews,
+      (error) => this.ended(error),
+    );
+    this.link = link;
+    for (const request of this.options.replay()) link.request(request).catch(() => {});
+  }
+
+  private ended(error: Error | null): void {
+    this.link = null;
+    if (this.closing) return;
+    if (performance.now() - this.startedMs > HEALTHY_MS) this.pauseMs = PAUSE_MIN_MS;
+    this.restarts++;
+    this.options.onCrash(error ?? new Error(`the ${this.options.name} thread ended by itself`), this.pauseMs);
+    this.timer = setTimeout(() => this.start(), this.pauseMs);
+    this.pauseMs = Math.min(this.pauseMs * 2, PAUSE_MAX_MS);
+  }
+}

@@ -1,0 +1,57 @@
+// All that forwarding looks at, by index: ports, bridges, devices, mirrors. Allocated at start; the engine changes it
+// between two batches, the forwarder only reads it.
+import type { Bridge } from "./bridge.ts";
+import type { CountersMemory } from "./counters.ts";
+import type { DestinationsMemory } from "./destinations.ts";
+import type { Device } from "./device.ts";
+import { FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
+import { IngressTable } from "./ingress-table.ts";
+import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
+import type { Mirror } from "./mirror.ts";
+
+/** What the forwarding thread shares with the control thread. */
+export interface SharedMemory {
+  readonly counters: CountersMemory;
+  readonly destinations: DestinationsMemory;
+}
+
+export const NO_PORT = -1;
+
+export class Tables {
+  readonly counters: Float64Array;
+  readonly destinations: Int32Array;
+  /** Rows of the batch in hand. */
+  readonly frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
+  readonly ingress = new IngressTable();
+  readonly bridges: (Bridge | null)[] = new Array(BRIDGES_MAX).fill(null);
+  /** Bridge of a port, or -1. */
+  readonly portBridge = new Int32Array(PORTS_MAX).fill(-1);
+  /** Bit m: mirror m wants what the port receives (transmits). */
+  readonly receiveMirrors = new Int32Array(PORTS_MAX);
+  readonly transmitMirrors = new Int32Array(PORTS_MAX);
+  readonly mirrors: (Mirror | null)[] = new Array(MIRRORS_MAX).fill(null);
+  readonly devices: (Device | null)[] = new Array(DEVICES_MAX).fill(null);
+  readonly lists: (TransmitList | null)[] = new Array(DEVICES_MAX).fill(null);
+  /** Port of a device with bare Ethernet frames, or NO_PORT. */
+  readonly devicePort = new Int32Array(DEVICES_MAX).fill(NO_PORT);
+  readonly devicePortDestination = new Int32Array(DEVICES_MAX);
+  /** For a socket with a specific local address: the wildcard socket on the same UDP port, or itself. */
+  readonly deviceFallback = new Int32Array(DEVICES_MAX);
+
+  constructor(memory: SharedMemory) {
+    this.counters = new Float64Array(memory.counters);
+    this.destinations = new Int32Array(memory.destinations);
+  }
+
+  setDevice(index: number, device: Device, fallback: number): void {
+    this.devices[index] = device;
+    this.lists[index] = new TransmitList();
+    this.deviceFallback[index] = fallback;
+  }
+
+  deleteDevice(index: number): void {
+    this.devices[index] = null;
+    this.lists[index] = null;
+    this.devicePort[index] = NO_PORT;
+  }
+}

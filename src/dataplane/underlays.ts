@@ -1,0 +1,98 @@
+// The control thread's view of the underlay: one set of sockets for each (family, local address, UDP port) that a port
+// uses, opened with the first port and closed with the last.
+import { type Address, parseAddress, wildcard } from "./address.ts";
+import { explainSocket } from "./explain.ts";
+import type { ForwardingCommand } from "./forwarding-worker.ts";
+import type { IndexPool } from "./index-pool.ts";
+import { closeUdpSockets, openUdpSockets, type UdpSockets } from "./io/udp-underlay.ts";
+import { SystemError } from "./system-error.ts";
+
+export interface Underlay {
+  readonly device: number;
+  readonly ipv6: boolean;
+  readonly local: Address;
+  readonly isWildcard: boolean;
+  readonly port: number;
+  readonly sockets: UdpSockets;
+  users: number;
+}
+
+export class Underlays {
+  private readonly open = new Map<string, Underlay>();
+  private readonly indices: IndexPool;
+  private readonly bufferBytes: number;
+
+  constructor(indices: IndexPool, bufferBytes: number) {
+    this.indices = indices;
+    this.bufferBytes = bufferBytes;
+  }
+
+  /** The sockets for a port, opened if need be; throws SystemError with the remedy. */
+  acquire(local: string | null, ipv6: boolean, port: number): Underlay {
+    const key = `${ipv6 ? 6 : 4} ${local ?? "*"} ${port}`;
+    const known = this.open.get(key);
+    if (known) {
+      known.users++;
+      return known;
+    }
+    const address = local === null ? wildcard(ipv6) : parseAddress(local);
+    if (address.ipv6 !== ipv6)
+      throw new SystemError(`local ${local} and the remote are not of one address family`);
+    const sockets = this.openSockets(local, address, port);
+    const device = this.indices.take();
+    const underlay = { device, ipv6, local: address, isWildcard: local === null, port, sockets, users: 1 };
+    this.open.set(key, underlay);
+    return underlay;
+  }
+
+  /** Gives up one use; true if it was the last and the caller must take the device from the engine, then `close` it. */
+  release(underlay: Underlay): boolean {
+    underlay.users--;
+    return underlay.users === 0;
+  }
+
+  close(underlay: Underlay): void {
+    for (const [key, open] of this.open) if (open === underlay) this.open.delete(key);
+    closeUdpSockets(underlay.sockets);
+    this.indices.give(underlay.device);
+  }
+
+  closeAll(): void {
+    for (const underlay of this.open.values()) closeUdpSockets(underlay.sockets);
+    this.open.clear();
+  }
+
+  all(): Iterable<Underlay> {
+    return this.open.values();
+  }
+
+  /** All devices with their fallbacks, which change as wildcard sockets come and go. */
+  commands(): ForwardingCommand[] {
+    return Array.from(this.open.values(), (underlay) => ({
+      op: "add-device",
+      device: underlay.device,
+      make: { type: "udp", sockets: underlay.sockets },
+      fallback: this.fallback(underlay),
+    }));
+  }
+
+  private fallback(underlay: Underlay): number {
+    for (const other of this.open.values()) {
+      if (other.isWildcard && other.port === underlay.port && other.ipv6 === underlay.ipv6)
+        return other.device;
+    }
+    return underlay.device;
+  }
+
+  private openSockets(local: string | null, address: Address, port: number): UdpSockets {
+    const sharing = Array.from(this.open.values())
+      .filter((other) => other.port === port && other.ipv6 === address.ipv6)
+      .filter((other) => other.isWildcard || local === null)
+      .map((other) => other.sockets.receiver);
+    try {
+      return openUdpSockets(address.ipv6, address.words, port, this.bufferBytes, sharing);
+    } catch (error) {
+      throw new SystemError(explainSocket(error, local, port));
+    }
+  }
+}

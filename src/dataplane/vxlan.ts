@@ -1,0 +1,13 @@
+// The VXLAN header (RFC 7348 section 5):
+//
+//    0               1               2               3
+//   | flags (I=0x08) | reserved                        |
+//   | VNI                                   | reserved |
+
+export const VXLAN_HEADER_BYTES = 8;
+export const VXLAN_FLAG_VNI = 0x08;
+export const VNI_MAX = 0xffffff;
+
+/** Outer headers in front of the inner frame: IP, UDP, VXLAN, and the inner Ethernet header that an MTU does not count. */
+export const OVERHEAD_IPV4_BYTES = 20 + 8 + VXLAN_HEADER_BYTES + 14;
+export const OVERHEAD_IPV6_BYTES = 40 + 8 + VXLAN_HEADER_BYTES + 14;
