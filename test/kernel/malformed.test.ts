@@ -21,13 +21,8 @@ const FRAME = `${BROADCAST} ${SOMEBODY} ${PAYLOAD}`;
 let lab: KernelLab;
 let stranger: Peer;
 beforeAll(async () => {
-  const clients = [client(1), client(2), scenarioClient(3)];
-  lab = await KernelLab.start({
-    clients,
-    configure: (config) => {
-      delete config.bridges.br0.ports.client3;
-    },
-  });
+  const clients = [client(1), client(2), scenarioClient(3, { cables: [] })];
+  lab = await KernelLab.start({ clients });
   stranger = lab.peer("client3");
 });
 afterAll(() => lab?.end());

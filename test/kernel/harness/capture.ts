@@ -9,6 +9,8 @@ import type { Peer } from "./peer.ts";
 /** From the last frame sent until a capture has surely written it. */
 const SETTLE_MS = 400;
 const START_TIMEOUT_MS = 5000;
+/** Holds whatever a test sends, so that a capture is whole however late its program is served. */
+const BUFFER_MIB = 64;
 
 /** tshark verifies these only if told to. */
 const VERIFY_CHECKSUMS = ["ip", "udp", "tcp"].flatMap((protocol) => [
@@ -23,7 +25,9 @@ export class Capture {
 
   private constructor(peer: Peer, device: string, path: string) {
     const program = inUserNamespace() ? "dumpcap" : "tcpdump";
-    const options = inUserNamespace() ? ["-q", "-P"] : ["-n", "-U", "--immediate-mode", "-Z", "root"];
+    const options = inUserNamespace()
+      ? ["-q", "-P", "-B", String(BUFFER_MIB)]
+      : ["-n", "-U", "--immediate-mode", "-Z", "root", "-B", String(BUFFER_MIB * 1024)];
     this.path = path;
     this.child = peer.host.start(program, ["-i", device, ...options, "-w", path]);
     this.child.stderr?.on("data", (text) => {
