@@ -1,6 +1,6 @@
 // The program as a test runs it: in this process, with the fake data plane, a directory of its own and signals that a
 // test sends. What it prints is kept; a daemon is waited for by what it logs, never by the clock.
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -90,11 +90,15 @@ export class Harness {
   }
 
   /** Resolves with the next line of the log that matches. */
-  async logged(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const [line] = (await once(this.#lines, "line")) as [string];
-      if (pattern.test(line)) return line;
-    }
+  logged(pattern: RegExp): Promise<string> {
+    return new Promise((resolve) => {
+      const onLine = (line: string) => {
+        if (!pattern.test(line)) return;
+        this.#lines.off("line", onLine);
+        resolve(line);
+      };
+      this.#lines.on("line", onLine);
+    });
   }
 
   /** Sends a signal and resolves with the next line of the log that matches. */

@@ -42,7 +42,8 @@ function send(socketPath: string, method: Method, path: string, body: unknown): 
     const fail = (error: NodeJS.ErrnoException) => reject(new Refusal(failureSentence(socketPath, error)));
     const headers = body === undefined ? {} : { "content-type": "application/json" };
     const timeout = AbortSignal.timeout(ANSWER_MS_MAX);
-    const sent = request({ socketPath, method, path, headers, signal: timeout }, (response) => {
+    // No agent: a command asks once or twice, and a connection kept would outlive it.
+    const sent = request({ agent: false, socketPath, method, path, headers, signal: timeout }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", fail);

@@ -30,14 +30,16 @@ export function readText(file: string): string {
 
 /** Checks a text; `file` only names it. Throws a Refusal that names every fault. */
 export function parseConfig(text: string, file: string): Config {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
+    const { line, col } = lineCounter.linePos(offset);
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
   };
   if (document.errors.length > 0) {
-    throw refusal(document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`));
+    // One slip can make the parser say the same thing of every level it is in.
+    const lines = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+    throw refusal([...new Set(lines)]);
   }
   const result = validate(toPlain(document, file));
   if ("config" in result) return result.config;
@@ -68,7 +70,7 @@ function offsetOf(document: Document, fault: Fault): number {
   for (const [index, segment] of fault.path.entries()) {
     const isLast = index === fault.path.length - 1;
     const step = child(document, node, segment);
-    if (step === null) return found;
+    if (step === null) return isScalar(node) ? start(node) : found;
     found = isLast && !fault.atKey ? start(step.value ?? step.key) : start(step.key);
     node = step.value;
   }

@@ -16,7 +16,12 @@ export function validate(root: unknown): Validated {
   const wellFormed = parsed.success ? parsed.data : salvage(root, formFaults);
   const portDeclared = (bridge: string, port: string) =>
     valueAt(root, ["bridges", bridge, "ports", port]) !== undefined;
-  const crossFaults = wellFormed === null ? [] : crossCheck(wellFormed, portDeclared);
+  const crossFaults: Fault[] =
+    wellFormed === null
+      ? []
+      : crossCheck(wellFormed, portDeclared).map((fault) => {
+          return { ...fault, path: withoutListOfOne(fault.path, root) };
+        });
   const faults = [...later.faults, ...formFaults.filter(({ path }) => !later.covers(path)), ...crossFaults];
   if (parsed.success && faults.length === 0) return { config: parsed.data };
   return { faults: distinct(faults) };

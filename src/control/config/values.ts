@@ -1,6 +1,7 @@
 // The leaves of the configuration: each reads one value and states in words what it expects. zod carries those words
 // as the message of its issue; validate.ts completes them to "expected X, got Y".
 import { isIP } from "node:net";
+import { normalize } from "node:path";
 import ipaddr from "ipaddr.js";
 import * as z from "zod";
 import * as limit from "./limits.ts";
@@ -157,10 +158,10 @@ export const listen = parsed("ADDRESS:PORT such as 127.0.0.1:9478 or [::1]:9478"
   parseListen(value) === null ? undefined : (value as string),
 );
 
-/** An absolute path: where the daemon was started must not matter. */
+/** An absolute path: where the daemon was started must not matter. Two spellings of one path become one. */
 export function absolutePath(bytesMax: number) {
   return parsed(`an absolute path of ${bytesMax} bytes at most`, (value) => {
     if (typeof value !== "string" || !value.startsWith("/") || value.includes("\0")) return undefined;
-    return Buffer.byteLength(value) <= bytesMax ? value : undefined;
+    return Buffer.byteLength(value) <= bytesMax ? normalize(value) : undefined;
   });
 }

@@ -14,14 +14,16 @@ export function registerRun(program: Command, io: Io): void {
     .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
       const log = createLog(logLevel, io.err);
       const stop = nextStop(io);
+      let daemon: Daemon | null = null;
+      // Listened to from the beginning: by default SIGHUP ends a process, also one that is still starting.
+      const reload = () => void daemon?.reload();
+      io.signals.on("SIGHUP", reload);
       try {
-        const daemon = await Daemon.start({ configFile: config, open: io.open, log });
-        const reload = () => void daemon.reload();
-        io.signals.on("SIGHUP", reload);
+        daemon = await Daemon.start({ configFile: config, open: io.open, log });
         log.info(`stopping on ${await stop.asked}`);
-        io.signals.off("SIGHUP", reload);
         await daemon.close();
       } finally {
+        io.signals.off("SIGHUP", reload);
         stop.done();
       }
     });

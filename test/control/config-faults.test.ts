@@ -1,0 +1,395 @@
+// Every way in which a configuration can be wrong: the message, word for word, and the position it names.
+import { describe, expect, test } from "vitest";
+import { loadConfig, parseConfig } from "../../src/control/config/file.ts";
+import * as limit from "../../src/control/config/limits.ts";
+
+/** The lines of the refusal; none if the text is valid. */
+function faults(text: string): string[] {
+  try {
+    parseConfig(text, "F");
+    return [];
+  } catch (error) {
+    return (error as Error).message.split("\n");
+  }
+}
+
+/** A file with these lines as the ports of br0; they are line 4 and on, at column 7. */
+const ports = (...lines: string[]) => ["bridges:", "  br0:", "    ports:", ...lines.map(indented)].join("\n");
+/** A file with two good ports and these lines as mirrors; they are line 5 and on, at column 7. */
+const mirrors = (...lines: string[]) =>
+  [
+    "bridges:",
+    "  br0:",
+    "    ports: { c1: { type: vxlan, vni: 1, remote: 10.0.0.1 }, t1: { type: tap } }",
+    "    mirrors:",
+    ...lines.map(indented),
+  ].join("\n");
+const indented = (line: string) => `      ${line}`;
+
+const NAME = 'a name: a letter, then letters, digits, "_", "." or "-", 63 characters at most';
+const AGEING = "a duration such as 300s, 5m or 1h, 2592000s at most, 0 for never";
+const ADDRESS = "an address with a prefix length such as 192.168.0.103/24 or fd00::103/64";
+const VNI = "a VNI, a whole number from 0 to 16777215";
+const UNICAST = "a unicast IPv4 or IPv6 address";
+const DEVICE = "a device name of 15 characters at most, a letter first";
+const LISTEN = "ADDRESS:PORT such as 127.0.0.1:9478 or [::1]:9478";
+const SELECTION = "a selection: select_all: true, select_src_port or select_dst_port";
+
+type Row = readonly [what: string, text: string, ...faults: string[]];
+
+const FORM: readonly Row[] = [
+  ["a list for a file", "[1]", "F:1:1: expected a mapping, got a list"],
+  [
+    "an unknown section",
+    "foo: 1",
+    "F:1:1: foo: expected one of the keys underlay, bridges, metrics, control, got an unknown key",
+  ],
+  [
+    "an unknown key",
+    "underlay: { mtu: 4 }",
+    "F:1:13: underlay.mtu: expected one of the keys local, dstport, io, got an unknown key",
+  ],
+  [
+    "an underlay port out of range",
+    "underlay: { dstport: 65536 }",
+    "F:1:22: underlay.dstport: expected a UDP port from 1 to 65535, got 65536",
+  ],
+  [
+    "a way of I/O that is none",
+    "underlay: { io: xdp }",
+    'F:1:17: underlay.io: expected auto or udp, got "xdp"',
+  ],
+  [
+    "a local that is multicast",
+    "underlay: { local: 239.1.1.1 }",
+    `F:1:20: underlay.local: expected ${UNICAST}, got "239.1.1.1"`,
+  ],
+  ["a list of bridges", "bridges: [br0]", "F:1:10: bridges: expected a mapping of names, got a list"],
+  ["a bridge with a bad name", "bridges: { 0br: }", `F:1:12: bridges.0br: expected ${NAME}, got "0br"`],
+  [
+    "a bridge named like a prototype",
+    "bridges: { __proto__: {} }",
+    `F:1:12: bridges.__proto__: expected ${NAME}, got "__proto__"`,
+  ],
+  [
+    "an unknown unit of time",
+    "bridges: { br0: { ageing: 5x } }",
+    `F:1:27: bridges.br0.ageing: expected ${AGEING}, got "5x"`,
+  ],
+  [
+    "a negative time",
+    "bridges: { br0: { ageing: -1 } }",
+    `F:1:27: bridges.br0.ageing: expected ${AGEING}, got -1`,
+  ],
+  [
+    "a table of no size",
+    "bridges: { br0: { maxaddress: 0 } }",
+    "F:1:31: bridges.br0.maxaddress: expected a whole number from 1 to 1048576, got 0",
+  ],
+  [
+    "half an address",
+    "bridges: { br0: { maxaddress: 1.5 } }",
+    "F:1:31: bridges.br0.maxaddress: expected a whole number from 1 to 1048576, got 1.5",
+  ],
+  [
+    "a metrics address by name",
+    "metrics: { listen: localhost:1 }",
+    `F:1:20: metrics.listen: expected ${LISTEN}, got "localhost:1"`,
+  ],
+  [
+    "a metrics port out of range",
+    'metrics: { listen: "[::1]:65536" }',
+    `F:1:20: metrics.listen: expected ${LISTEN}, got "[::1]:65536"`,
+  ],
+  [
+    "a relative socket",
+    "control: { socket: x.sock }",
+    'F:1:20: control.socket: expected an absolute path of 107 bytes at most, got "x.sock"',
+  ],
+  [
+    "a socket path that is too long",
+    `control: { socket: /${"x".repeat(107)} }`,
+    `F:1:20: control.socket: expected an absolute path of 107 bytes at most, got "/${"x".repeat(59)}…"`,
+  ],
+];
+
+const PORTS: readonly Row[] = [
+  ["no type", ports("p: { vni: 1 }"), "F:4:7: bridges.br0.ports.p.type: expected vxlan or tap, got nothing"],
+  [
+    "an unknown type",
+    ports("p: { type: gre }"),
+    'F:4:18: bridges.br0.ports.p.type: expected vxlan or tap, got "gre"',
+  ],
+  ["no mapping", ports("p: 4"), "F:4:10: bridges.br0.ports.p: expected a mapping with a type, got 4"],
+  [
+    "a VNI of 25 bits",
+    ports("p: { type: vxlan, vni: 16777216, remote: 10.0.0.1 }"),
+    `F:4:30: bridges.br0.ports.p.vni: expected ${VNI}, got 16777216`,
+  ],
+  [
+    "a VNI in quotes",
+    ports('p: { type: vxlan, vni: "1", remote: 10.0.0.1 }'),
+    `F:4:30: bridges.br0.ports.p.vni: expected ${VNI}, got "1"`,
+  ],
+  [
+    "neither VNI nor remote",
+    ports("p: { type: vxlan }"),
+    `F:4:7: bridges.br0.ports.p.vni: expected ${VNI}, got nothing`,
+    `F:4:7: bridges.br0.ports.p.remote: expected ${UNICAST}, got nothing`,
+  ],
+  [
+    "a remote that is no address",
+    ports("p: { type: vxlan, vni: 1, remote: host }"),
+    `F:4:41: bridges.br0.ports.p.remote: expected ${UNICAST}, got "host"`,
+  ],
+  [
+    "an option of the other type",
+    ports("p: { type: tap, vni: 1 }"),
+    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, got an unknown key",
+  ],
+  [
+    "an address without prefix",
+    ports("p: { type: tap, address: 10.0.0.1 }"),
+    `F:4:32: bridges.br0.ports.p.address: expected ${ADDRESS}, got "10.0.0.1"`,
+  ],
+  [
+    "a prefix that is too long",
+    ports("p: { type: tap, address: [10.0.0.1/8, 10.0.0.2/33] }"),
+    `F:4:45: bridges.br0.ports.p.address[1]: expected ${ADDRESS}, got "10.0.0.2/33"`,
+  ],
+  [
+    "an MTU that is too small",
+    ports("p: { type: tap, mtu: 14 }"),
+    "F:4:28: bridges.br0.ports.p.mtu: expected an MTU in bytes from 68 to 65521, got 14",
+  ],
+];
+
+const MIRRORS: readonly Row[] = [
+  [
+    "no output",
+    mirrors("m: { select_all: true }"),
+    "F:5:7: bridges.br0.mirrors.m.output: expected a mapping with either tap: DEVICE or pcapng: PATH, got nothing",
+  ],
+  [
+    "two outputs",
+    mirrors("m: { select_all: true, output: { tap: a, pcapng: /b } }"),
+    "F:5:38: bridges.br0.mirrors.m.output: expected a mapping with either tap: DEVICE or pcapng: PATH, got a mapping",
+  ],
+  [
+    "a device name that is too long",
+    mirrors("m: { select_all: true, output: { tap: sixteenletters16 } }"),
+    `F:5:45: bridges.br0.mirrors.m.output.tap: expected ${DEVICE}, got "sixteenletters16"`,
+  ],
+  [
+    "a relative file",
+    mirrors("m: { select_all: true, output: { pcapng: x } }"),
+    'F:5:48: bridges.br0.mirrors.m.output.pcapng: expected an absolute path of 4095 bytes at most, got "x"',
+  ],
+  [
+    "a size that is none",
+    mirrors("m: { select_all: true, output: { pcapng: /x, rotate_bytes: 1 } }"),
+    "F:5:66: bridges.br0.mirrors.m.output.rotate_bytes: expected a size such as 100MB or 1GiB, 4096 bytes at least, or 0 for never, got 1",
+  ],
+  [
+    "a snaplen below a header",
+    mirrors("m: { select_all: true, snaplen: 13, output: { tap: a } }"),
+    "F:5:39: bridges.br0.mirrors.m.snaplen: expected 0 for whole frames, or 14 to 65535 bytes, got 13",
+  ],
+  [
+    "yes for true",
+    mirrors("m: { select_all: yes, output: { tap: a } }"),
+    'F:5:24: bridges.br0.mirrors.m.select_all: expected true or false, got "yes"',
+  ],
+  [
+    "a VLAN that is none",
+    mirrors("m: { select_all: true, select_vlan: [1, 4095], output: { tap: a } }"),
+    "F:5:47: bridges.br0.mirrors.m.select_vlan[1]: expected a VLAN ID, a whole number from 0 to 4094, got 4095",
+  ],
+];
+
+const CROSS: readonly Row[] = [
+  [
+    "one tunnel twice",
+    `underlay: { local: 10.9.9.9 }\n${ports("a: { type: vxlan, vni: 1, remote: fd00::1, local: fd00::2 }", "b: { type: vxlan, vni: 1, remote: fd00:0::1, local: fd00::2, dstport: 8472 }")}`,
+    "F:6:7: bridges.br0.ports.b: expected another local, remote or vni, got those of bridges.br0.ports.a: vni 1 remote fd00::1",
+  ],
+  [
+    "one tunnel twice by way of the underlay's local",
+    `underlay: { local: 10.9.9.9 }\n${ports("a: { type: vxlan, vni: 1, remote: 10.0.0.1 }", "b: { type: vxlan, vni: 1, remote: 10.0.0.1, local: 10.9.9.9 }")}`,
+    "F:6:7: bridges.br0.ports.b: expected another local, remote or vni, got those of bridges.br0.ports.a: vni 1 remote 10.0.0.1",
+  ],
+  [
+    "local and remote of two families",
+    ports("p: { type: vxlan, vni: 1, remote: fd00::1, local: 10.0.0.1 }"),
+    "F:4:41: bridges.br0.ports.p.remote: expected an address of the same family as local 10.0.0.1, got fd00::1",
+  ],
+  [
+    "the underlay's local and remote of two families",
+    `underlay: { local: 10.9.9.9 }\n${ports("p: { type: vxlan, vni: 1, remote: fd00::1 }")}`,
+    "F:5:41: bridges.br0.ports.p.remote: expected an address of the same family as local 10.9.9.9, got fd00::1; local is the underlay's; give the port one of its own",
+  ],
+  [
+    "a tap port whose name is no device's",
+    ports("sixteenletters16: { type: tap }"),
+    `F:4:7: bridges.br0.ports.sixteenletters16: expected ${DEVICE}, got "sixteenletters16", 16 characters; the name of a tap port is the name of its device`,
+  ],
+  [
+    "one device in two bridges",
+    "bridges:\n  b1: { ports: { t: { type: tap } } }\n  b2: { ports: { t: { type: tap } } }",
+    "F:3:18: bridges.b2.ports.t: expected a device of its own, got t, which bridges.b1.ports.t uses",
+  ],
+  [
+    "a mirror to a port's device",
+    mirrors("m: { select_all: true, output: { tap: t1 } }"),
+    "F:5:45: bridges.br0.mirrors.m.output.tap: expected a device of its own, got t1, which bridges.br0.ports.t1 uses",
+  ],
+  [
+    "one host address on two ports",
+    ports("a: { type: tap, address: 10.0.0.1/24 }", "b: { type: tap, address: [fd00::1/64, 10.0.0.1/8] }"),
+    "F:5:45: bridges.br0.ports.b.address[1]: expected an address of its own, got 10.0.0.1/8, which bridges.br0.ports.a.address[0] has",
+  ],
+  [
+    "a mirror of unknown ports",
+    mirrors("m: { select_src_port: [c1, x], select_dst_port: y, output: { tap: a } }"),
+    'F:5:34: bridges.br0.mirrors.m.select_src_port[1]: expected the name of a port of br0, got "x"',
+    'F:5:55: bridges.br0.mirrors.m.select_dst_port: expected the name of a port of br0, got "y"',
+  ],
+  [
+    "a mirror of nothing",
+    mirrors("m: { output: { tap: a } }"),
+    `F:5:7: bridges.br0.mirrors.m: expected ${SELECTION}, got none`,
+  ],
+  [
+    "a mirror of VLANs alone",
+    mirrors("m: { select_vlan: 1, output: { tap: a } }"),
+    `F:5:7: bridges.br0.mirrors.m: expected ${SELECTION}, got select_vlan alone, which narrows a selection`,
+  ],
+  [
+    "two mirrors to one file",
+    mirrors(
+      "m: { select_all: true, output: { pcapng: /a/b } }",
+      "n: { select_all: true, output: { pcapng: /a/b } }",
+    ),
+    "F:6:48: bridges.br0.mirrors.n.output.pcapng: expected a file of its own, got /a/b, which bridges.br0.mirrors.m writes",
+  ],
+  [
+    "a mirror to what another one rotates to, spelt differently",
+    mirrors(
+      "m: { select_all: true, output: { pcapng: /a/b, rotate_bytes: 1MB, files: 3 } }",
+      "n: { select_all: true, output: { pcapng: /a/../a//b.2 } }",
+    ),
+    "F:6:48: bridges.br0.mirrors.n.output.pcapng: expected a file of its own, got /a/b.2, which bridges.br0.mirrors.m writes",
+  ],
+  [
+    "files without rotation",
+    mirrors("m: { select_all: true, output: { pcapng: /a, files: 3 } }"),
+    "F:5:59: bridges.br0.mirrors.m.output.files: expected rotate_bytes beside it, got nothing; files counts what rotation keeps",
+  ],
+];
+
+const LATER: readonly Row[] = [
+  [
+    "the ring underlay",
+    "underlay: { io: ring }",
+    "F:1:17: underlay.io: expected auto or udp, got ring; the ring underlay is not in this version",
+  ],
+  [
+    "multicast mode",
+    ports("p: { type: vxlan, vni: 1, group: 239.1.1.1, dev: eth0 }"),
+    "F:4:33: bridges.br0.ports.p.group: expected the unicast address of one VTEP as remote, got group; multicast mode (group, dev) is not in this version",
+  ],
+  [
+    "a port per VTEP",
+    ports("p: { type: vxlan, vni: 1, remote: any, allow: [10.0.0.0/8] }"),
+    "F:4:41: bridges.br0.ports.p.remote: expected the unicast address of one VTEP as remote, got any; remote: any (and allow) is not in this version; add one port per VTEP",
+  ],
+];
+
+const YAML: readonly Row[] = [
+  ["a key twice", "bridges: {}\nbridges: {}", "F:2:1: Map keys must be unique"],
+  [
+    "an open bracket",
+    "bridges: {",
+    "F:1:11: Flow map in block collection must be sufficiently indented and end with a }",
+  ],
+  [
+    "an alias of nothing",
+    "bridges: *x",
+    "F:1:1: Unresolved alias (the anchor must be set before the alias): x",
+  ],
+];
+
+describe("one fault is reported where it is", () => {
+  test.each([...FORM, ...PORTS, ...MIRRORS, ...CROSS, ...LATER, ...YAML])("%s", (_, text, ...expected) => {
+    expect(faults(text)).toEqual(expected);
+  });
+});
+
+describe("bounds", () => {
+  const many = (count: number, line: (n: number) => string) =>
+    Array.from({ length: count }, (_, n) => line(n));
+  test("more bridges than there can be", () => {
+    const text = ["bridges:", ...many(limit.BRIDGES_MAX + 1, (n) => `  b${n}: { maxaddress: 1 }`)].join("\n");
+    expect(faults(text)).toEqual(["F:1:1: bridges: expected at most 64 bridges, got 65"]);
+  });
+  test("more ports than there can be", () => {
+    const text = ports(...many(limit.PORTS_MAX + 1, (n) => `p${n}: { type: tap }`));
+    expect(faults(text)).toEqual(["F:1:1: bridges: expected at most 1024 ports over all bridges, got 1025"]);
+  });
+  test("more mirrors than there can be", () => {
+    const text = mirrors(
+      ...many(limit.MIRRORS_MAX + 1, (n) => `m${n}: { select_all: true, output: { tap: x${n} } }`),
+    );
+    expect(faults(text)).toEqual(["F:1:1: bridges: expected at most 31 mirrors over all bridges, got 32"]);
+  });
+  test("more addresses than there can be", () => {
+    const text = ["bridges:", ...many(5, (n) => `  b${n}: { maxaddress: 1048576 }`)].join("\n");
+    const [fault] = faults(text);
+    expect(fault).toBe(
+      "F:1:1: bridges: expected at most 4194304 addresses (maxaddress) over all bridges, got 5242880",
+    );
+  });
+  test("more faults than anyone reads", () => {
+    const lines = faults(ports(...many(limit.PORTS_MAX, (n) => `p${n}: 1`)));
+    expect(lines).toHaveLength(limit.FAULTS_SHOWN_MAX + 1);
+    expect(lines.at(-1)).toBe(`and ${limit.PORTS_MAX - limit.FAULTS_SHOWN_MAX} more`);
+  });
+  test("aliases that unfold without end", () => {
+    const bomb = [
+      "a: &a [x]",
+      ..."bcdefghi".split("").map((c, i) => `${c}: &${c} [${`*${"abcdefgh"[i]}, `.repeat(9)}]`),
+    ];
+    expect(faults(bomb.join("\n"))).toEqual([
+      "F:1:1: Excessive alias count indicates a resource exhaustion attack",
+    ]);
+  });
+});
+
+test("all faults of a file are reported at once, in the order of the file, those between parts included", () => {
+  const lines = faults(`underlay: { io: ring, mtu: 3 }
+bridges:
+  br0:
+    ageing: soon
+    ports:
+      a: { type: vxlan, vni: 1, remote: 10.0.0.1 }
+      b: { type: vxlan, vni: 1, remote: 10.0.0.1 }
+      c: { type: vxlan, vni: x, remote: 10.0.0.1 }
+      d: { type: vxlan, vni: 1, group: 239.1.1.1 }
+    mirrors:
+      m: { select_src_port: [c, nobody], output: { tap: a } }
+`);
+  expect(lines.map((line) => line.split(": expected")[0])).toEqual([
+    "F:1:17: underlay.io",
+    "F:1:23: underlay.mtu",
+    "F:4:13: bridges.br0.ageing",
+    "F:7:7: bridges.br0.ports.b",
+    "F:8:30: bridges.br0.ports.c.vni",
+    "F:9:33: bridges.br0.ports.d.group",
+    "F:11:33: bridges.br0.mirrors.m.select_src_port[1]",
+  ]);
+});
+
+test("a file that cannot be read is a sentence", () => {
+  expect(() => loadConfig("/nonexistent.yaml")).toThrow(/^\/nonexistent.yaml: cannot be read: ENOENT/);
+  expect(() => loadConfig("/tmp")).toThrow(/^\/tmp: cannot be read: EISDIR/);
+});

@@ -1,0 +1,140 @@
+// `show config`: the configuration as a file, golden, and the promise that reading it again changes nothing.
+import { describe, expect, test } from "vitest";
+import { parseConfig } from "../../src/control/config/file.ts";
+import { printConfig } from "../../src/control/config/print.ts";
+import { specsOf } from "../../src/control/config/specs.ts";
+
+const WRITTEN = `
+underlay:
+  local: 10.122.1.103
+bridges:
+  br0:
+    ageing: 5m
+    ports:
+      client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
+      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472 }
+      br0:     { type: tap, address: 192.168.0.103/24, mtu: 1450 }
+    mirrors:
+      m0: { select_all: true, output: { tap: mirror0 } }
+      m1:
+        select_src_port: [client1]
+        select_dst_port: client1
+        select_vlan: [0, 10]
+        snaplen: 128
+        output: { pcapng: /tmp//m1.pcapng, rotate_bytes: 100MB, files: 3 }
+  br1:
+`;
+
+const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto }
+bridges:
+  br0:
+    ageing: 300s
+    maxaddress: 65536
+    ports:
+      client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
+      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472 }
+      br0: { type: tap, address: [ 192.168.0.103/24 ], mtu: 1450 }
+    mirrors:
+      m0: { select_all: true, output: { tap: mirror0 } }
+      m1: { select_src_port: [ client1 ], select_dst_port: [ client1 ], select_vlan: [ 0, 10 ], snaplen: 128, output: { pcapng: /tmp/m1.pcapng, rotate_bytes: 100000000, files: 3 } }
+  br1:
+    ageing: 300s
+    maxaddress: 65536
+metrics: { listen: 127.0.0.1:9478 }
+control: { socket: /run/vxswitch/vxswitch.sock }
+`;
+
+describe("a configuration is printed", () => {
+  test("with its defaults, a port and a mirror a line", () => {
+    expect(printConfig(parseConfig(WRITTEN, "F"))).toBe(PRINTED);
+  });
+  test("so that it reads back as the same", () => {
+    const config = parseConfig(WRITTEN, "F");
+    expect(parseConfig(printConfig(config), "F")).toEqual(config);
+    expect(printConfig(parseConfig(PRINTED, "F"))).toBe(PRINTED);
+  });
+  test("also where a value looks like something else in YAML", () => {
+    const config = parseConfig(
+      'bridges: { "yes": { ports: { "null": { type: vxlan, vni: 1, remote: "fd00::" } } } }',
+      "F",
+    );
+    expect(parseConfig(printConfig(config), "F")).toEqual(config);
+  });
+});
+
+describe("a configuration means", () => {
+  test("for the data plane: the underlay's local and port where a port has none, lists where one value was given", () => {
+    const { bridges, ports, mirrors } = specsOf(parseConfig(WRITTEN, "F"));
+    expect(bridges).toEqual([
+      { name: "br0", ageingSeconds: 300, addressesMax: 65536 },
+      { name: "br1", ageingSeconds: 300, addressesMax: 65536 },
+    ]);
+    expect(ports).toEqual([
+      {
+        type: "vxlan",
+        bridge: "br0",
+        name: "client1",
+        vni: 4100,
+        remote: "10.122.0.22",
+        local: "10.122.1.103",
+        dstport: 4789,
+      },
+      {
+        type: "vxlan",
+        bridge: "br0",
+        name: "client2",
+        vni: 4101,
+        remote: "10.122.3.152",
+        local: "10.122.1.104",
+        dstport: 8472,
+      },
+      { type: "tap", bridge: "br0", name: "br0", addresses: ["192.168.0.103/24"], mtuBytes: 1450 },
+    ]);
+    expect(mirrors[0]).toEqual({
+      bridge: "br0",
+      name: "m0",
+      selectAll: true,
+      selectSrcPorts: [],
+      selectDstPorts: [],
+      selectVlans: [],
+      snaplenBytes: 0,
+      output: { type: "tap", device: "mirror0" },
+    });
+    expect(mirrors[1]).toMatchObject({
+      selectSrcPorts: ["client1"],
+      selectDstPorts: ["client1"],
+      selectVlans: [0, 10],
+      snaplenBytes: 128,
+      output: { type: "pcapng", path: "/tmp/m1.pcapng", rotateBytes: 100_000_000, filesMax: 3 },
+    });
+  });
+  test("without local, whatever the kernel's route says", () => {
+    const text = "bridges: { br0: { ports: { p: { type: vxlan, vni: 1, remote: 10.0.0.1 } } } }";
+    expect(specsOf(parseConfig(text, "F")).ports).toMatchObject([{ local: null, dstport: 4789 }]);
+  });
+  test("an empty file is a switch without bridges", () => {
+    expect(specsOf(parseConfig("", "F"))).toEqual({ bridges: [], ports: [], mirrors: [] });
+  });
+  test.each([
+    ["300s", 300],
+    ["5m", 300],
+    ["1h", 3600],
+    ["1d", 86_400],
+    [300, 300],
+    ["300", 300],
+    ["0", 0],
+  ])("ageing %s is %i seconds", (text, seconds) => {
+    const config = parseConfig(`bridges: { br0: { ageing: ${text} } }`, "F");
+    expect(specsOf(config).bridges[0]!.ageingSeconds).toBe(seconds);
+  });
+  test.each([
+    ["4096", 4096],
+    ["100MB", 100_000_000],
+    ["1GiB", 2 ** 30],
+    ["64 KiB", 65_536],
+  ])("rotate_bytes %s is %i bytes, and five files are kept", (text, bytes) => {
+    const mirror = `{ select_all: true, output: { pcapng: /x, rotate_bytes: ${text} } }`;
+    const config = parseConfig(`bridges: { br0: { mirrors: { m: ${mirror} } } }`, "F");
+    expect(specsOf(config).mirrors[0]!.output).toMatchObject({ rotateBytes: bytes, filesMax: 5 });
+  });
+});
