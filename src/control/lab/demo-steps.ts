@@ -1,65 +1,35 @@
 // What the demo shows, step by step. A step returns the lines that a reader is to see, or refuses with what was wrong;
 // it asserts what it shows, so a demo that ends well has proved it.
-import { once } from "node:events";
-import { join } from "node:path";
-import { Refusal } from "../refusal.ts";
 import { isInstalled, waitUntil } from "./command.ts";
+import { mirroredFrames } from "./demo-mirror.ts";
+import { type DemoScene, type DemoStep, lines, need, overlayAddress, theSwitch } from "./demo-scene.ts";
 import { type Host, namespaces } from "./host.ts";
 import type { Lab } from "./lab.ts";
-import { countFrames } from "./pcapng.ts";
-import { inUserNamespace } from "./privilege.ts";
 import { balances, isBalanced, parseScrape, sum } from "./scrape.ts";
-import type { SwitchProcess } from "./switch-process.ts";
-import { Tcpdump } from "./tcpdump.ts";
 import { addressOf } from "./topology.ts";
 
 const PING_COUNT = 5;
 const IPERF_SECONDS = 4;
-const MIRROR_PING_COUNT = 3;
-const MIRROR_DEVICE = "mirror0";
-const CAPTURE_TIMEOUT_MS = 10_000;
+const LISTEN_TIMEOUT_MS = 5000;
 const BALANCE_TIMEOUT_MS = 5000;
-
-export interface DemoScene {
-  readonly lab: Lab;
-  readonly mirror: DemoMirror;
-  readonly startSwitch: () => SwitchProcess;
-  /** null before the switch is started. */
-  running: SwitchProcess | null;
-}
-
-export interface DemoStep {
-  readonly title: string;
-  readonly show: (scene: DemoScene) => Promise<string[]>;
-}
-
-/** Where the demo looks at mirrored frames: on a TAP with tcpdump, or in a file. */
-export interface DemoMirror {
-  readonly config: Record<string, unknown>;
-  /** null = tcpdump reads the TAP. */
-  readonly path: string | null;
-}
-
-/** A TAP if tcpdump can read it here; in a user namespace it cannot give up its privileges and therefore refuses. */
-export async function demoMirror(directory: string): Promise<DemoMirror> {
-  const select = { select_src_port: ["client1"], select_dst_port: ["client1"] };
-  if ((await isInstalled("tcpdump")) && !inUserNamespace())
-    return { config: { ...select, output: { tap: MIRROR_DEVICE } }, path: null };
-  const path = join(directory, "mirror.pcapng");
-  return { config: { ...select, output: { pcapng: path } }, path };
-}
 
 export const DEMO_STEPS: readonly DemoStep[] = [
   { title: "Three hosts on one campus network, each a network namespace", show: buildLab },
   { title: "The switch starts on the test host", show: startSwitch },
-  { title: "client1 pings client2, through the switch", show: ({ lab }) => ping(lab, overlay(lab, 1)) },
+  {
+    title: "client1 pings client2, through the switch",
+    show: ({ lab }) => ping(lab, overlayAddress(lab, 1)),
+  },
   {
     title: "client1 pings the switch's own leg br0",
     show: ({ lab }) => ping(lab, addressOf(lab.testSpec.addresses[0])),
   },
   { title: "client1 sends TCP to client2 (iperf3), both with the offloads they came with", show: transfer },
   { title: "What the switch has learnt (vxswitch show fdb)", show: learntAddresses },
-  { title: "A mirror of the port client1 sees each frame of a ping once", show: mirroredFrames },
+  {
+    title: "A mirror of the port client1, added while the switch runs, sees each frame of a ping once",
+    show: mirroredFrames,
+  },
   { title: "What a Prometheus server would scrape", show: metrics },
   { title: "Every frame is accounted for", show: conservation },
   { title: "The switch stops, and nothing is left behind", show: takeDown },
@@ -100,7 +70,7 @@ async function transfer({ lab }: DemoScene): Promise<string[]> {
     stdio: ["ignore", "pipe", "ignore"],
   });
   await once(listener.stdout!, "data");
-  const args = ["-c", overlay(lab, 1), "-t", String(IPERF_SECONDS), "-J"];
+  const args = ["-c", overlayAddress(lab, 1), "-t", String(IPERF_SECONDS), "-J"];
   const result = JSON.parse(await client.run("iperf3", args)) as IperfResult;
   const { bits_per_second: rate, bytes } = result.end.sum_received;
   need(bytes > 0, "no byte arrived");
@@ -108,6 +78,19 @@ async function transfer({ lab }: DemoScene): Promise<string[]> {
   return [
     `${(bytes / 1e9).toFixed(2)} GB arrived, ${(rate / 1e9).toFixed(2)} Gbit/s, ${retransmits} retransmits`,
   ];
+}
+
+/** Starts an iperf3 that serves one client and ends; resolves when it listens. */
+async function listen(server: Host): Promise<void> {
+  const listener = server.start("iperf3", ["-s", "-1", "--forceflush"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  listener.stdout?.on("data", (text) => {
+    said += text;
+  });
+  const listens = await waitUntil(() => said.includes("listening"), LISTEN_TIMEOUT_MS, 10);
+  need(listens, `iperf3 does not listen: ${said.trim()}`);
 }
 
 interface IperfResult {
@@ -122,33 +105,6 @@ async function learntAddresses(scene: DemoScene): Promise<string[]> {
     need(found, `${mac} of ${spec.name} was not learnt on port ${spec.name}`);
   }
   return lines(await theSwitch(scene).command(["show", "fdb"]));
-}
-
-/** A ping sends two frames a packet through client1's port: one from it, one to it. */
-async function mirroredFrames(scene: DemoScene): Promise<string[]> {
-  const { lab, mirror } = scene;
-  const frames = 2 * MIRROR_PING_COUNT;
-  if (mirror.path !== null) {
-    const before = countFrames(mirror.path);
-    await pingForMirror(lab);
-    const { path } = mirror;
-    const arrived = await waitUntil(() => countFrames(path) - before >= frames, CAPTURE_TIMEOUT_MS);
-    need(arrived, `${countFrames(path) - before} of ${frames} frames are in ${path}`);
-    return [`${countFrames(path)} frames so far are in mirror.pcapng, the last ${frames} from this ping`];
-  }
-  const tcpdump = new Tcpdump(lab.test, MIRROR_DEVICE, ["-t", "icmp"]);
-  await tcpdump.listening();
-  await pingForMirror(lab);
-  const shown = await tcpdump.stop();
-  need(
-    shown.length === frames,
-    `tcpdump saw ${shown.length} frames instead of ${frames} on ${MIRROR_DEVICE}`,
-  );
-  return [`tcpdump -i ${MIRROR_DEVICE} icmp:`, ...shown];
-}
-
-async function pingForMirror(lab: Lab): Promise<void> {
-  await lab.clients[0].host.run("ping", ["-c", String(MIRROR_PING_COUNT), "-i", "0.2", overlay(lab, 1)]);
 }
 
 async function metrics(scene: DemoScene): Promise<string[]> {
@@ -195,26 +151,9 @@ function dropReasons(samples: ReturnType<typeof parseScrape>): string[] {
   return [...reasons].map((reason) => `dropped: ${reason} ${sum(samples, name, { reason })}`);
 }
 
-function overlay(lab: Lab, clientIndex: number): string {
-  return addressOf(lab.clients[clientIndex].spec.cables[0].addresses[0]);
-}
-
 async function macOf(host: Host, device: string): Promise<string> {
   const [link] = JSON.parse(await host.run("ip", ["-j", "link", "show", "dev", device])) as {
     address: string;
   }[];
   return link.address;
-}
-
-function theSwitch({ running }: DemoScene): SwitchProcess {
-  if (running === null) throw new Error("no step needs the switch before it is started");
-  return running;
-}
-
-function lines(text: string): string[] {
-  return text.split("\n").filter((line) => line.trim() !== "");
-}
-
-function need(condition: boolean, otherwise: string): asserts condition {
-  if (!condition) throw new Refusal(otherwise);
 }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sentenceOf } from "../refusal.ts";
 import { configText, labConfig } from "./config.ts";
-import { DEMO_STEPS, type DemoScene, type DemoStep, demoMirror } from "./demo-steps.ts";
+import type { DemoScene, DemoStep } from "./demo-scene.ts";
+import { DEMO_STEPS } from "./demo-steps.ts";
 import { removeLeftovers, runPrefix } from "./host.ts";
 import { createLab } from "./lab.ts";
 import { enterUserNamespace, isRoot, prepareUserNamespace, requireLabPrivileges } from "./privilege.ts";
@@ -21,18 +22,18 @@ export async function labDemo(): Promise<void> {
   await prepareUserNamespace();
   await requireLabPrivileges();
   await removeLeftovers(DEMO_FAMILY);
+  const interruption = onInterruption();
   const directory = mkdtempSync(join(tmpdir(), "vxswitch-demo-"));
   try {
-    process.exitCode = await play(directory);
+    process.exitCode = await play(directory, interruption);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** The demo from the first step to the last, and its exit code. The lab is removed in every case. */
-async function play(directory: string): Promise<number> {
-  const scene = await prepareScene(directory);
-  const interruption = onInterruption();
+/** The demo from the first step to the last or to an interruption; its exit code. The lab is removed in every case. */
+async function play(directory: string, interruption: Promise<boolean>): Promise<number> {
+  const scene = prepareScene(directory);
   let step: Promise<void> = Promise.resolve();
   try {
     for (const [index, next] of DEMO_STEPS.entries()) {
@@ -52,18 +53,11 @@ async function play(directory: string): Promise<number> {
   }
 }
 
-async function prepareScene(directory: string): Promise<DemoScene> {
+function prepareScene(directory: string): DemoScene {
   const lab = createLab({ prefix: runPrefix(DEMO_FAMILY) });
   const files = switchFiles(directory);
-  const config = labConfig(lab, files);
-  const mirror = await demoMirror(directory);
-  config.bridges.br0.mirrors = { m0: mirror.config };
-  return {
-    lab,
-    mirror,
-    startSwitch: () => new SwitchProcess(lab.test, { files, config: configText(config) }),
-    running: null,
-  };
+  const config = configText(labConfig(lab, files));
+  return { lab, directory, startSwitch: () => new SwitchProcess(lab.test, { files, config }), running: null };
 }
 
 async function showStep(scene: DemoScene, step: DemoStep, number: number): Promise<void> {
@@ -71,10 +65,11 @@ async function showStep(scene: DemoScene, step: DemoStep, number: number): Promi
   for (const line of await step.show(scene)) say(`      ${line}`);
 }
 
-/** True as soon as somebody wants the demo to end. */
+/** True as soon as somebody wants the demo to end, or no longer reads it. */
 function onInterruption(): Promise<boolean> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(true));
+    process.stdout.on("error", () => resolve(true));
   });
 }
 

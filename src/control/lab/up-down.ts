@@ -61,7 +61,8 @@ The switch runs on ${lab.test.namespace}; its configuration, socket and log are 
   ip netns exec ${second} iperf3 -s -D; ip netns exec ${first} iperf3 -c 192.168.0.2
   ${vxswitch} show ports
   ${vxswitch} show fdb
-  ${vxswitch} top
+  ${vxswitch} mirror add br0 m0 select_all=true output.tap=mirror0
+  ip netns exec ${lab.test.namespace} tcpdump -ni mirror0
   ip netns exec ${lab.test.namespace} curl -s http://${METRICS_LISTEN}/metrics
   ${vxswitch} lab down${prefixOption}
 `;
