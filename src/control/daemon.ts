@@ -9,7 +9,7 @@ import { RunningSwitch } from "./running-switch.ts";
 import { createApi, logOutcome } from "./server/api.ts";
 import { claimSocketPath, listenOnSocket } from "./server/control-socket.ts";
 import { closeServer, createServer } from "./server/http.ts";
-import { createMetricsApp, listenForMetrics } from "./server/metrics-listener.ts";
+import { listenForMetrics } from "./server/metrics-listener.ts";
 import { VERSION } from "./version.ts";
 
 export interface DataplaneOptions {
@@ -62,7 +62,7 @@ export class Daemon {
     try {
       const outcome = await this.running.replace(loadConfig(configFile), { dryRun: false });
       logOutcome(log, outcome);
-      log.info(`${configFile} reloaded, ${outcome.changes.length} changes`);
+      log.info(`${configFile} reloaded, changes: ${outcome.changes.length}`);
     } catch (error) {
       logLines(log, "error", sentenceOf(error));
       log.error(`${configFile} not reloaded; the running configuration stays`);
@@ -81,15 +81,15 @@ async function startParts({ open, log }: DaemonOptions, config: Config, closers:
   await claimSocketPath(config.control.socket);
   const dataplane = await open({});
   closers.push(() => dataplane.close());
-  dataplane.onEvent(({ level, message }) => log[level](message));
+  dataplane.onEvent(({ level, message }) => logLines(log, level, message));
   const running = await RunningSwitch.start(dataplane, config);
   const { io, reason } = dataplane.status().underlay;
   log.info(`underlay ${io}${reason === "" ? "" : `: ${reason}`}`);
-  const metrics = await listenForMetrics(createMetricsApp(dataplane, log), config.metrics.listen);
+  const metrics = await listenForMetrics(dataplane, config.metrics.listen, log);
   closers.push(() => closeServer(metrics.server));
   const control = createServer(createApi(running, log));
   closers.push(() => closeServer(control));
-  await listenOnSocket(control, config.control.socket);
+  await listenOnSocket(control, config.control.socket, log);
   return { running, metricsUrl: metrics.url };
 }
 

@@ -3,8 +3,8 @@
 // is used in this file alone.
 //
 // Every drop reason is exported for every port, at 0 too: rate() and increase() miss the first step of a series that
-// appears only with its first drop, and the first drops are what one looks for. That is 18 series a port: some hundreds
-// for a lab, and a scrape of two megabytes for the 1024 ports that there can be at most.
+// appears only with its first drop, and the first drops are what one looks for. That is some hundreds of series for a
+// lab; at the 1024 ports that there can be at most, a scrape is 1.6 MB and takes the control plane 60 ms.
 import { release } from "node:os";
 import { Counter, Gauge, Registry } from "prom-client";
 import { DROP_REASONS } from "../dataplane/drop-reason.ts";

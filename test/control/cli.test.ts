@@ -41,6 +41,12 @@ describe("show", () => {
       { mirror: "m0", packets: 6, drops: { queue: 1, output: 2 } },
     ]);
     expect(await json("vteps")).toMatchObject([{ remote: "10.122.0.22", path_mtu: 1500, overlay_mtu: 1450 }]);
+    const { out } = await harness.run("show", "--json");
+    expect(JSON.parse(out)).toMatchObject({
+      alive: true,
+      bridges: [{ bridge: "br0" }],
+      underlay: { io: "udp" },
+    });
     expect(await json("config")).toMatchObject({ bridges: { br0: { ageing: 300 } } });
   });
   test("tables are aligned, numbers to the right", async () => {
@@ -233,6 +239,7 @@ describe("exit codes of usage", () => {
     [0, ["--help"]],
     [0, ["show", "--help"]],
     [0, ["--version"]],
+    [0, ["help", "show"]],
     [2, []],
     [2, ["port"]],
     [2, ["nonsense"]],
@@ -243,6 +250,7 @@ describe("exit codes of usage", () => {
     [2, ["show", "--nonsense"]],
     [2, ["port", "add", "br0", "x"]],
     [2, ["port", "add", "br0", "x", "vni"]],
+    [2, ["port", "add", "br0", "x", "__proto__=1"]],
     [2, ["fdb", "add", "br0", "02:00:00:00:00:01", "p", "vlan=x"]],
     [2, ["apply", "a", "b"]],
     [1, ["check", "/nonexistent"]],

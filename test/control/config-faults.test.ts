@@ -1,7 +1,10 @@
 // Every way in which a configuration can be wrong: the message, word for word, and the position it names.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { stringify } from "yaml";
 import { loadConfig, parseConfig } from "../../src/control/config/file.ts";
 import * as limit from "../../src/control/config/limits.ts";
+import { validate } from "../../src/control/config/validate.ts";
 
 /** The lines of the refusal; none if the text is valid. */
 function faults(text: string): string[] {
@@ -392,4 +395,67 @@ bridges:
 test("a file that cannot be read is a sentence", () => {
   expect(() => loadConfig("/nonexistent.yaml")).toThrow(/^\/nonexistent.yaml: cannot be read: ENOENT/);
   expect(() => loadConfig("/tmp")).toThrow(/^\/tmp: cannot be read: EISDIR/);
+});
+
+describe("whatever is thrown at it", () => {
+  const KEYS = [
+    "bridges",
+    "br0",
+    "ports",
+    "mirrors",
+    "m0",
+    "type",
+    "vni",
+    "remote",
+    "group",
+    "address",
+    "output",
+    "tap",
+  ];
+  const VALUES = [
+    "vxlan",
+    "tap",
+    "any",
+    "10.0.0.1",
+    "br0",
+    1,
+    -1,
+    true,
+    null,
+    "300s",
+    "/x",
+    {},
+    [],
+    "__proto__",
+  ];
+  const { document } = fc.letrec((tie) => ({
+    document: fc.oneof(
+      { maxDepth: 6, withCrossShrink: true },
+      fc.constantFrom(...VALUES),
+      fc.dictionary(fc.constantFrom(...KEYS, "underlay", "io", "__proto__"), tie("document"), { maxKeys: 5 }),
+      fc.array(tie("document"), { maxLength: 3 }),
+    ),
+  }));
+  test("a document is either valid or refused with faults that name a place in it", () => {
+    fc.assert(
+      fc.property(document, (value) => {
+        const result = validate(value);
+        if ("config" in result) expect(validate(result.config)).toEqual(result);
+        else expect(result.faults.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+  test("a text is either valid or refused with lines that name a place in it", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "grapheme" }),
+      document.map((value) => stringify(value)),
+    );
+    fc.assert(
+      fc.property(text, (text) => {
+        for (const line of faults(text)) expect(line).toMatch(/^F:\d+:\d+: |^and \d+ more$/s);
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });

@@ -100,7 +100,7 @@ describe("a reload", () => {
   test("applies what differs and nothing else", async () => {
     await harness.start();
     harness.write("config.yaml", SCENARIO.replace("4101", "4102"));
-    expect(await harness.signal("SIGHUP", /reloaded/)).toContain("1 changes");
+    expect(await harness.signal("SIGHUP", /reloaded/)).toContain("changes: 1");
     expect(harness.dataplane.applied.at(-1)).toMatchObject([
       { op: "set-port", port: { name: "client2", vni: 4102 } },
     ]);
@@ -108,7 +108,7 @@ describe("a reload", () => {
   });
   test("of the same file changes nothing", async () => {
     await harness.start();
-    expect(await harness.signal("SIGHUP", /reloaded/)).toContain("0 changes");
+    expect(await harness.signal("SIGHUP", /reloaded/)).toContain("changes: 0");
     expect(harness.dataplane.applied).toHaveLength(1);
   });
   test("of a file with faults logs every one, and the running configuration stays", async () => {

@@ -35,6 +35,8 @@ async function main(): Promise<void> {
   }
   // `vxswitch show fdb | head` closes our output early, which is no fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  // A daemon goes on when whoever read its log has gone.
+  process.stderr.on("error", () => undefined);
   const { runCli } = await import("./program.ts");
   const code = await runCli(process.argv.slice(2), io);
   if (code !== 0) process.exitCode = code;

@@ -24,11 +24,12 @@ export function faultText(fault: Fault): string {
   return `${where}expected ${fault.expected}, got ${fault.got}${remedy}`;
 }
 
-/** Dots between keys, brackets around positions in a list: `ports.br0.address[1]`. */
+/** Dots between keys, brackets around positions in a list: `ports.br0.address[1]`; unusual keys in quotes, so that a fault is one line. */
 export function pathText(path: Path): string {
   return path.reduce<string>((text, segment) => {
     if (typeof segment === "number") return `${text}[${segment}]`;
-    return text === "" ? segment : `${text}.${segment}`;
+    const key = /^[\w.-]+$/.test(segment) ? segment : JSON.stringify(segment);
+    return text === "" ? key : `${text}.${key}`;
   }, "");
 }
 

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import type { Server } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
+import type { Log } from "../log.ts";
 import { Refusal } from "../refusal.ts";
 import { listening } from "./http.ts";
 
@@ -47,18 +48,20 @@ function isLive(path: string): Promise<boolean> {
 }
 
 /** Listens with mode 0660 from the first moment: the socket is made with it, not changed to it. */
-export async function listenOnSocket(server: Server, path: string): Promise<void> {
+export async function listenOnSocket(server: Server, path: string, log: Log): Promise<void> {
   try {
-    await listening(server, () => {
-      const umask = process.umask(UMASK_0660);
-      try {
-        server.listen(path);
-      } finally {
-        process.umask(umask);
-      }
-    });
+    await listening(server, () => listenWithMode(server, path), log);
   } catch (error) {
     const remedy = "run as root, or name a socket elsewhere with control: { socket: PATH }";
     throw new Refusal(`the control socket ${path} cannot be made: ${(error as Error).message}; ${remedy}`);
+  }
+}
+
+function listenWithMode(server: Server, path: string): void {
+  const umask = process.umask(UMASK_0660);
+  try {
+    server.listen(path);
+  } finally {
+    process.umask(umask);
   }
 }

@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
+import type { Log } from "../log.ts";
 
 const REQUEST_MS_MAX = 10_000;
 const HEADERS_MS_MAX = 5_000;
@@ -24,12 +25,13 @@ export function createServer(app: Hono): Server {
   return server;
 }
 
-/** Resolves once the server listens; rejects with the error of the system. */
-export function listening(server: Server, listen: () => void): Promise<void> {
+/** Resolves once the server listens; rejects with the error of the system. Later errors (no descriptor left) are logged. */
+export function listening(server: Server, listen: () => void, log: Log): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.once("listening", () => {
       server.off("error", reject);
+      server.on("error", (error) => log.warn(`a connection was not accepted: ${error.message}`));
       resolve();
     });
     listen();

@@ -40,13 +40,19 @@ function unready(dataplane: Dataplane): string[] {
   return [...stuck, ...down.map((port) => `port ${keyOf(port)} is down: ${port.reason}`)];
 }
 
+export interface Listener {
+  readonly server: Server;
+  /** Where /metrics is, with the port that the kernel picked if it was asked to. */
+  readonly url: string;
+}
+
 /** Listens on ADDRESS:PORT; returns the server and the address it got. Throws a Refusal. */
-export async function listenForMetrics(app: Hono, listen: string): Promise<{ server: Server; url: string }> {
+export async function listenForMetrics(dataplane: Dataplane, listen: string, log: Log): Promise<Listener> {
   const at = parseListen(listen);
   if (at === null) throw new Refusal(`metrics cannot listen on ${listen}`);
-  const server = createServer(app);
+  const server = createServer(createMetricsApp(dataplane, log));
   try {
-    await listening(server, () => server.listen(at.port, at.host));
+    await listening(server, () => server.listen(at.port, at.host), log);
   } catch (error) {
     throw new Refusal(
       `metrics cannot listen on ${listen}: ${listenSentence(error as NodeJS.ErrnoException)}`,
