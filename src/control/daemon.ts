@@ -1,5 +1,6 @@
 // The daemon: a data plane with its configuration, control socket and metrics, from start to close. `run` drives it
 // with signals, tests call it directly. Whatever is opened on the way in is closed on the way out, also of a failure.
+import type { DataplaneOptions } from "../dataplane/dataplane.ts";
 import type { Dataplane } from "../dataplane/spec.ts";
 import { loadConfig } from "./config/file.ts";
 import type { Config } from "./config/schema.ts";
@@ -11,10 +12,6 @@ import { claimSocketPath, listenOnSocket } from "./server/control-socket.ts";
 import { closeServer, createServer } from "./server/http.ts";
 import { listenForMetrics } from "./server/metrics-listener.ts";
 import { VERSION } from "./version.ts";
-
-export interface DataplaneOptions {
-  readonly socketBufferBytes?: number;
-}
 
 export type OpenDataplane = (options: DataplaneOptions) => Promise<Dataplane>;
 
