@@ -66,10 +66,7 @@ async function ping(lab: Lab, address: string): Promise<string[]> {
 async function transfer({ lab }: DemoScene): Promise<string[]> {
   if (!(await isInstalled("iperf3"))) return ["skipped: iperf3 is not installed (apt-get install iperf3)"];
   const [client, server] = lab.clients.map(({ host }) => host);
-  const listener = server.start("iperf3", ["-s", "-1", "--forceflush"], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  await once(listener.stdout!, "data");
+  await listen(server);
   const args = ["-c", overlayAddress(lab, 1), "-t", String(IPERF_SECONDS), "-J"];
   const result = JSON.parse(await client.run("iperf3", args)) as IperfResult;
   const { bits_per_second: rate, bytes } = result.end.sum_received;
@@ -83,12 +80,14 @@ async function transfer({ lab }: DemoScene): Promise<string[]> {
 /** Starts an iperf3 that serves one client and ends; resolves when it listens. */
 async function listen(server: Host): Promise<void> {
   const listener = server.start("iperf3", ["-s", "-1", "--forceflush"], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
-  listener.stdout?.on("data", (text) => {
-    said += text;
-  });
+  for (const stream of [listener.stdout, listener.stderr]) {
+    stream?.on("data", (text) => {
+      said += text;
+    });
+  }
   const listens = await waitUntil(() => said.includes("listening"), LISTEN_TIMEOUT_MS, 10);
   need(listens, `iperf3 does not listen: ${said.trim()}`);
 }

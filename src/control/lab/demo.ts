@@ -69,7 +69,8 @@ async function showStep(scene: DemoScene, step: DemoStep, number: number): Promi
 function onInterruption(): Promise<boolean> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(true));
-    process.stdout.on("error", () => resolve(true));
+    // The program as a whole ends at once when nobody reads it any more; the demo has something to remove first.
+    process.stdout.removeAllListeners("error").on("error", () => resolve(true));
   });
 }
 

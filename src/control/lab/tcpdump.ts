@@ -11,6 +11,8 @@ const START_TIMEOUT_MS = 5000;
 
 export class Tcpdump {
   private readonly child: ChildProcess;
+  /** Kept from the start, since whoever removes the lab may end tcpdump first. */
+  private readonly closed: Promise<unknown>;
   private stdout = "";
   private stderr = "";
 
@@ -18,6 +20,7 @@ export class Tcpdump {
   constructor(host: Host, device: string, args: readonly string[]) {
     const options = ["-i", device, "-n", "-l", "--immediate-mode", ...args];
     this.child = host.start("tcpdump", options, { stdio: ["ignore", "pipe", "pipe"] });
+    this.closed = once(this.child, "close");
     this.child.stdout?.on("data", (text) => {
       this.stdout += text;
     });
@@ -39,9 +42,8 @@ export class Tcpdump {
   /** Stops it; the lines that it printed, one a frame unless options ask for more. */
   async stop(): Promise<string[]> {
     await sleep(SETTLE_MS);
-    const closed = once(this.child, "close");
     this.child.kill("SIGINT");
-    await closed;
+    await this.closed;
     return this.stdout.split("\n").filter((line) => line.trim() !== "");
   }
 }

@@ -21,6 +21,7 @@ const VERIFY_CHECKSUMS = ["ip", "udp", "tcp"].flatMap((protocol) => [
 export class Capture {
   readonly path: string;
   private readonly child: ChildProcess;
+  private readonly closed: Promise<unknown>;
   private words = "";
 
   private constructor(peer: Peer, device: string, path: string) {
@@ -30,6 +31,7 @@ export class Capture {
       : ["-n", "-U", "--immediate-mode", "-Z", "root", "-B", String(BUFFER_MIB * 1024)];
     this.path = path;
     this.child = peer.host.start(program, ["-i", device, ...options, "-w", path]);
+    this.closed = once(this.child, "close");
     this.child.stderr?.on("data", (text) => {
       this.words += text;
     });
@@ -43,12 +45,11 @@ export class Capture {
     throw new Error(`the capture on ${device} does not start: ${capture.words}`);
   }
 
-  /** Ends the capture; the frames that match a display filter are then in `decode`. */
+  /** Ends the capture; `decode` then reads its file. */
   async stop(): Promise<void> {
     await sleep(SETTLE_MS);
-    const closed = once(this.child, "close");
     this.child.kill("SIGINT");
-    await closed;
+    await this.closed;
   }
 
   /** Ends the capture and counts the frames in it that match a display filter. */
