@@ -4,7 +4,7 @@
 import { Bridge } from "./bridge.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb.ts";
-import { Forwarder } from "./forwarder.ts";
+import { createForwarder, type Forwarder } from "./forwarder.ts";
 import { MIRRORS_MAX } from "./limits.ts";
 import { Mirror, type MirrorSink } from "./mirror.ts";
 import { NO_PORT, type SharedMemory, Tables } from "./tables.ts";
@@ -73,14 +73,16 @@ export class Engine<Make, Output> {
   /** `view` is over the arena that the devices fill. */
   constructor(memory: SharedMemory, view: DataView, host: EngineHost<Make, Output>) {
     this.tables = new Tables(memory);
-    this.forwarder = new Forwarder(this.tables, view);
+    this.forwarder = createForwarder(this.tables, view);
     this.host = host;
   }
 
-  /** Once a second: forgets old addresses. */
+  /** Once a second: tells the time, forgets old addresses. */
   tick(nowSeconds: number): void {
-    this.forwarder.nowSeconds = nowSeconds;
-    for (const bridge of this.tables.bridges) bridge?.tick(nowSeconds);
+    this.forwarder.setTime(nowSeconds);
+    const { bridges } = this.tables;
+    for (const bridge of bridges) bridge?.tick(nowSeconds);
+    this.tables.hasLargeFdb = bridges.some((bridge) => bridge?.fdb.isLarge === true);
   }
 
   /** Carries out one command; returns a count or 0/1 where the command asks something. */
@@ -175,6 +177,7 @@ export class Engine<Make, Output> {
   private setMirrors(commands: readonly MirrorCommand<Output>[]): number {
     const { tables } = this;
     tables.mirrors.fill(null, 0, MIRRORS_MAX);
+    tables.mirrorCount = commands.length;
     tables.receiveMirrors.fill(0);
     tables.transmitMirrors.fill(0);
     for (const { index, output, vlans, receivePorts, transmitPorts } of commands) {

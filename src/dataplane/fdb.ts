@@ -1,15 +1,21 @@
 // The forwarding database of one bridge: (VLAN, MAC) -> destination index, in shared memory, so that the control plane
 // reads it without asking and it outlives a crash of the forwarding thread. Only the forwarding thread writes.
 //
-//   slots   open addressing, at most half full; four words each: MAC low | key | destination | last seen
+//   slots   open addressing, a quarter to half full; four words each: MAC low | key | destination | last seen
 //   lists   every learnt entry stands in its port's list, oldest first: ageing takes from the front, and so does
 //           eviction, from the port that holds the most. A flood of addresses at one port thus costs that port's own
 //           entries first, never those of a quiet one (the policy of Open vSwitch's mac-learning).
 //
 // Time is in whole seconds, so an address that is seen a million times a second is written once.
-import { bridgeCounter, FDB_EVICTED, FDB_EXPIRED, FDB_LEARNED, FDB_MOVED } from "./counters.ts";
-import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
+
+import * as counterLayout from "./counters.ts";
+import { bridgeCounter } from "./counters.ts";
+import * as destinationLayout from "./destinations.ts";
 import { PORTS_MAX } from "./limits.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { FDB_EVICTED, FDB_EXPIRED, FDB_LEARNED, FDB_MOVED } = counterLayout;
+const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
 
 /** Bytes and bound of one table; both threads make their Fdb from it. */
 export interface FdbMemory {
@@ -41,6 +47,12 @@ const TAKEN = 0x40000000;
 /** "Last seen" of a static entry; it stands in no list, neither ages nor is evicted. */
 const STATIC_SEEN = -1;
 const NONE = -1;
+
+/** Tables up to this size are kept a quarter full. */
+const ROOMY_MAX = 65_536;
+
+/** Beyond this many entries the slots no longer fit a typical second-level cache. */
+const LARGE_MIN = 16_384;
 
 const HEADER_WORDS = 16;
 const HEADER_ENTRIES = 0;
@@ -116,6 +128,16 @@ export class Fdb {
   /** Entries learnt at a port. */
   entriesOf(port: number): number {
     return this.perPort[port];
+  }
+
+  /** Whether the table is larger than the processor's caches, so that `touch` ahead of a search pays. */
+  get isLarge(): boolean {
+    return this.entryCount > LARGE_MIN;
+  }
+
+  /** Fetches the slot where the search for an address begins; the result only keeps the fetch from being optimised away. */
+  touch(key: number, low: number): number {
+    return this.slots[(this.home(key, low) << SLOT_SHIFT) + KEY];
   }
 
   /** Destination index of an address, or -1. */
@@ -366,6 +388,9 @@ export class Fdb {
   }
 }
 
+/** A quarter full at most, so that most searches end at the first slot; half full where memory weighs more. */
 function slotCount(addressesMax: number): number {
-  return 2 ** Math.ceil(Math.log2(addressesMax * 2));
+  const spread = addressesMax <= ROOMY_MAX ? 4 : 2;
+  // Not `2 ** n`: that would be a double, and so would every mask made from it.
+  return 1 << Math.ceil(Math.log2(addressesMax * spread));
 }

@@ -9,6 +9,7 @@ import { type UdpSockets, UdpUnderlay } from "./io/udp-underlay.ts";
 import { Loop } from "./loop.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { SharedMemory } from "./tables.ts";
+import { tuneV8 } from "./v8-tuning.ts";
 
 /** How this thread makes a device: the descriptors were opened by the control thread. */
 export type DeviceMake =
@@ -35,6 +36,7 @@ export interface ForwardingWorkerData {
 }
 
 function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData): void {
+  tuneV8();
   const arena = mapArena();
   const clock: BatchClock = { seconds: 0, microseconds: 0 };
   const engine = new Engine<DeviceMake, SinkOutput>(data.memory, arena.view, {

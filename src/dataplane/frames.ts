@@ -17,8 +17,23 @@ export const FRAME_FLOW = 7;
 export const FRAME_REMOTE = 8;
 /** Datagrams that the socket has lost so far, modulo 2^32 (SO_RXQ_OVFL). */
 export const FRAME_OVERRUNS = 12;
+/** Ingress port; 0 = dropped, the later stages pass it by. */
+export const FRAME_PORT = 13;
+/** Destination index of where the frame came from: what is learnt, and where it never returns to. */
+export const FRAME_SOURCE = 14;
+/** Destination index of where the frame goes, or FLOOD. */
+export const FRAME_TARGET = 15;
 export const FRAME_WORDS = 16;
 export const FRAME_SHIFT = 4;
+
+/** Once the port is known, the sender's address is no longer needed: its words hold the two FDB keys. */
+export const FRAME_SOURCE_KEY = 8;
+export const FRAME_SOURCE_LOW = 9;
+export const FRAME_TARGET_KEY = 10;
+export const FRAME_TARGET_LOW = 11;
+
+export const DROPPED_PORT = 0;
+export const FLOOD = -1;
 
 /** The transport checksum holds only the pseudo-header sum; it is filled where the way out cannot. */
 export const FLAG_NEEDS_CSUM = 1;

@@ -1,7 +1,10 @@
 // Which port a datagram belongs to: (underlay socket, remote VTEP, VNI) -> port and destination. The socket stands for
 // the local address and the UDP port. A datagram often comes from where the last one came, so that row is tried first.
-import { FRAME_REMOTE } from "./frames.ts";
+import * as layout from "./frames.ts";
 import { PORTS_MAX } from "./limits.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { FRAME_REMOTE } = layout;
 
 const DEVICE = 0;
 const VNI = 1;
@@ -12,7 +15,7 @@ const ROW_WORDS = 8;
 const ROW_SHIFT = 3;
 
 /** Two rows a port (its own, and one that says the VTEP is known), at most half full. */
-const ROWS = 2 ** Math.ceil(Math.log2(PORTS_MAX * 4));
+const ROWS = 1 << Math.ceil(Math.log2(PORTS_MAX * 4));
 /** In place of a VNI: the row only says that this remote is somebody's. */
 const ANY_VNI = -1;
 const NONE = -1;

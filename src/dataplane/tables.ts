@@ -24,12 +24,16 @@ export class Tables {
   readonly frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   readonly ingress = new IngressTable();
   readonly bridges: (Bridge | null)[] = new Array(BRIDGES_MAX).fill(null);
+  /** Some FDB has outgrown the processor's caches; seen to once a second. */
+  hasLargeFdb = false;
   /** Bridge of a port, or -1. */
   readonly portBridge = new Int32Array(PORTS_MAX).fill(-1);
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);
   readonly mirrors: (Mirror | null)[] = new Array(MIRRORS_MAX).fill(null);
+  /** Without any, no frame is looked at for their sake. */
+  mirrorCount = 0;
   readonly devices: (Device | null)[] = new Array(DEVICES_MAX).fill(null);
   readonly lists: (TransmitList | null)[] = new Array(DEVICES_MAX).fill(null);
   /** Port of a device with bare Ethernet frames, or NO_PORT. */

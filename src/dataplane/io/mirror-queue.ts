@@ -6,8 +6,16 @@
 //   | row: offset, length, flags, GSO, checksum | mirror words | bytes … padded to 64 |
 //
 // A record never wraps: where the end of the ring is too near, an empty record fills it up.
-import { MIRROR_QUEUE_DROPS, mirrorCounter } from "../counters.ts";
-import {
+
+import * as counterLayout from "../counters.ts";
+import { mirrorCounter } from "../counters.ts";
+import * as layout from "../frames.ts";
+import type { MirrorSink } from "../mirror.ts";
+import { native } from "./native.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { MIRROR_QUEUE_DROPS } = counterLayout;
+const {
   FLAG_NEEDS_CSUM,
   FRAME_CSUM_OFFSET,
   FRAME_CSUM_START,
@@ -19,9 +27,7 @@ import {
   FRAME_SHIFT,
   FRAME_WORDS,
   GSO_NONE,
-} from "../frames.ts";
-import type { MirrorSink } from "../mirror.ts";
-import { native } from "./native.ts";
+} = layout;
 
 /** In place of the sender's address, which a mirrored frame has no use for. */
 export const RECORD_ORIGINAL_BYTES = 8;

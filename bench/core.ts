@@ -1,0 +1,257 @@
+// The forwarding core alone, in memory: decap, inspect, learn, look up, queue, account, by the very Engine that the
+// forwarding thread runs, between devices that only fill and empty tables. Every frame carries a source and a
+// destination drawn at random, so that the FDB's memory is really walked. Writing the frames is not timed.
+//
+// Also the proof that forwarding allocates nothing: the heap before and after a million frames.
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { parseAddress } from "../src/dataplane/address.ts";
+import { allocateCounters } from "../src/dataplane/counters.ts";
+import {
+  allocateDestinations,
+  DESTINATION_DEVICE,
+  DESTINATION_PORT,
+  DESTINATION_WORDS,
+} from "../src/dataplane/destinations.ts";
+import type { Device } from "../src/dataplane/device.ts";
+import { Engine } from "../src/dataplane/engine.ts";
+import { allocateFdb } from "../src/dataplane/fdb.ts";
+import {
+  COPY_RESULT,
+  COPY_SHIFT,
+  FRAME_FLAGS,
+  FRAME_GSO_TYPE,
+  FRAME_LENGTH,
+  FRAME_OFFSET,
+  FRAME_REMOTE,
+  FRAME_SHIFT,
+  type TransmitList,
+} from "../src/dataplane/frames.ts";
+import { tuneV8 } from "../src/dataplane/v8-tuning.ts";
+import { describeMachine } from "./machine.ts";
+import { writeSection } from "./results.ts";
+import { median, spread } from "./statistics.ts";
+
+/** Address counts and what a frame may cost with them, in ns. */
+const TARGETS = [
+  { addresses: 2, limitNs: 30 },
+  { addresses: 4096, limitNs: 35 },
+  { addresses: 65_536, limitNs: 60 },
+  { addresses: 1_000_000, limitNs: 150 },
+];
+const BATCH = 64;
+const BATCHES_A_ROUND = 32;
+const ROUNDS = 2000;
+const WARM_UP_ROUNDS = 300;
+const SLOT_BYTES = 128;
+const FRAME_BYTES = 60;
+const DATAGRAM_BYTES = 8 + FRAME_BYTES;
+const UNDERLAY = 0;
+const PORTS = 2;
+
+interface Sample {
+  readonly medianNs: number;
+  readonly range: string;
+  readonly heapBytes: number;
+}
+
+/** Hands out the rows of a batch that was written before; swallows what is transmitted. */
+class BenchDevice implements Device {
+  readonly fd = -1;
+  readonly encapsulated = true;
+
+  receive(): number {
+    return BATCH;
+  }
+
+  transmit(list: TransmitList): number {
+    for (let i = 0; i < list.count; i++) list.copies[(i << COPY_SHIFT) + COPY_RESULT] = 0;
+    return 0;
+  }
+}
+
+/** One engine with two VXLAN ports and room for `addresses` of each. */
+class CoreBench {
+  private readonly engine: Engine<null, null>;
+  private readonly view = new DataView(new ArrayBuffer(BATCH * BATCHES_A_ROUND * SLOT_BYTES));
+  private readonly remotes = [parseAddress("10.0.0.1").words, parseAddress("10.0.0.2").words];
+  private readonly addresses: number;
+  private seed = 12345;
+
+  constructor(addresses: number) {
+    this.addresses = addresses;
+    const memory = { counters: allocateCounters(), destinations: allocateDestinations() };
+    const device = new BenchDevice();
+    this.engine = new Engine(memory, this.view, {
+      device: () => device,
+      sink: () => {
+        throw new Error("no mirrors here");
+      },
+    });
+    this.engine.apply({ op: "add-device", device: UNDERLAY, make: null, fallback: UNDERLAY });
+    this.engine.apply({
+      op: "set-bridge",
+      memory: allocateFdb(0, Math.max(16, addresses)),
+      ageingSeconds: 300,
+    });
+    for (let i = 0; i < PORTS; i++) this.addPort(i);
+    this.engine.tick(1);
+    for (let frame = 0; frame < BATCH * BATCHES_A_ROUND; frame++) this.writeFrame(frame);
+  }
+
+  /** Median ns a frame over many rounds of fresh random frames. */
+  run(): { medianNs: number; range: string } {
+    this.learnAll();
+    this.engine.tick(1);
+    for (let i = 0; i < WARM_UP_ROUNDS; i++) this.round();
+    const samples: number[] = [];
+    for (let i = 0; i < ROUNDS; i++) samples.push(this.round() / (BATCH * BATCHES_A_ROUND));
+    const { min, max } = spread(samples);
+    return { medianNs: median(samples), range: `${min.toFixed(1)}–${max.toFixed(1)}` };
+  }
+
+  /** Heap bytes that forwarding a million frames leaves behind. */
+  heapBytesOfAMillion(): number {
+    for (let i = 0; i < WARM_UP_ROUNDS; i++) this.round();
+    this.writeRound();
+    const before = process.memoryUsage().heapUsed;
+    for (let frames = 0; frames < 1e6; frames += BATCH) {
+      this.writeRows(0);
+      this.engine.forwarder.forward(UNDERLAY, BATCH);
+    }
+    return process.memoryUsage().heapUsed - before;
+  }
+
+  /** Time of one round in ns: the frames are written first, then forwarded batch by batch under the clock. */
+  private round(): number {
+    this.writeRound();
+    let totalMs = 0;
+    for (let batch = 0; batch < BATCHES_A_ROUND; batch++) {
+      this.writeRows(batch);
+      const start = performance.now();
+      this.engine.forwarder.forward(UNDERLAY, BATCH);
+      totalMs += performance.now() - start;
+    }
+    return totalMs * 1e6;
+  }
+
+  private addPort(index: number): void {
+    const row = index * DESTINATION_WORDS;
+    this.engine.tables.destinations[row + DESTINATION_DEVICE] = UNDERLAY;
+    this.engine.tables.destinations[row + DESTINATION_PORT] = index + 1;
+    const ingress = { remote: this.remotes[index], vni: 4100 };
+    this.engine.apply({
+      op: "add-port",
+      bridge: 0,
+      port: index + 1,
+      destination: index,
+      device: UNDERLAY,
+      ingress,
+    });
+  }
+
+  private learnAll(): void {
+    const { fdb } = this.engine.tables.bridges[0] as NonNullable<(typeof this.engine.tables.bridges)[0]>;
+    for (let host = 0; host < this.addresses; host++) {
+      fdb.learn(0x40000000 | 0x0200, host, host % PORTS, 1);
+    }
+  }
+
+  /** An inner UDP packet whose checksum is filled. */
+  private writeFrame(frame: number): void {
+    const at = frame * SLOT_BYTES;
+    const { view } = this;
+    view.setUint8(at, 0x08);
+    view.setUint32(at + 4, 4100 << 8);
+    const inner = at + 8;
+    view.setUint16(inner, 0x0200);
+    view.setUint16(inner + 6, 0x0200);
+    view.setUint16(inner + 12, 0x0800);
+    view.setUint8(inner + 14, 0x45);
+    view.setUint16(inner + 16, FRAME_BYTES - 14);
+    view.setUint8(inner + 23, 17);
+    view.setUint32(inner + 26, 0xc0a80001);
+    view.setUint32(inner + 30, 0xc0a80002);
+    view.setUint32(inner + 34, 0x10001000 + (frame & 63));
+    view.setUint16(inner + 38, FRAME_BYTES - 34);
+    view.setUint16(inner + 40, 0x1234);
+  }
+
+  private writeRound(): void {
+    for (let frame = 0; frame < BATCH * BATCHES_A_ROUND; frame++) {
+      const inner = frame * SLOT_BYTES + 8;
+      // An even host is at the first port, an odd one at the second: the frame goes from one to the other.
+      const source = this.random() & ~1;
+      this.view.setInt32(inner + 2, (this.random() & ~1) + 1);
+      this.view.setInt32(inner + 8, source);
+    }
+  }
+
+  private writeRows(batch: number): void {
+    const { frames } = this.engine.tables;
+    for (let i = 0; i < BATCH; i++) {
+      const at = i << FRAME_SHIFT;
+      frames[at + FRAME_OFFSET] = (batch * BATCH + i) * SLOT_BYTES;
+      frames[at + FRAME_LENGTH] = DATAGRAM_BYTES;
+      frames[at + FRAME_FLAGS] = 0;
+      frames[at + FRAME_GSO_TYPE] = 0;
+      frames.set(this.remotes[0], at + FRAME_REMOTE);
+    }
+  }
+
+  /** A host number below `addresses` (xorshift: reproducible, and no part of what is measured). */
+  private random(): number {
+    this.seed ^= this.seed << 13;
+    this.seed ^= this.seed >>> 17;
+    this.seed ^= this.seed << 5;
+    return (this.seed >>> 0) % this.addresses;
+  }
+}
+
+/** One size in a process of its own, as the forwarding thread is: V8 specialises code for tables that are made once. */
+function measureAlone(addresses: number): Sample {
+  const child = spawnSync(process.execPath, [
+    ...process.execArgv,
+    fileURLToPath(import.meta.url),
+    "--size",
+    String(addresses),
+  ]);
+  if (child.status !== 0) throw new Error(child.stderr.toString());
+  return JSON.parse(child.stdout.toString()) as Sample;
+}
+
+function measure(addresses: number): Sample {
+  tuneV8();
+  const bench = new CoreBench(addresses);
+  return { ...bench.run(), heapBytes: bench.heapBytesOfAMillion() };
+}
+
+function main(): void {
+  const { values } = parseArgs({ options: { size: { type: "string" }, "dry-run": { type: "boolean" } } });
+  if (values.size !== undefined) {
+    process.stdout.write(JSON.stringify(measure(Number(values.size))));
+    return;
+  }
+  const rows = TARGETS.map(({ addresses, limitNs }) => {
+    const { medianNs, range, heapBytes } = measureAlone(addresses);
+    process.stderr.write(`${addresses} addresses: ${medianNs.toFixed(1)} ns a frame\n`);
+    return `| ${addresses.toLocaleString("en")} | ${medianNs.toFixed(1)} | ${range} | ${limitNs} | ${heapBytes} |`;
+  });
+  const markdown = `## The forwarding core alone
+
+Decap, inspect, learn, look up, queue and account in memory; 64-byte frames with random addresses in batches of ${BATCH}.
+The last column is the heap that forwarding a million frames leaves behind, both readings of the heap included.
+
+${describeMachine("npm run bench:core")}
+
+| addresses | ns a frame (median) | lowest–highest | at most | heap bytes a million frames |
+|---:|---:|---:|---:|---:|
+${rows.join("\n")}
+`;
+  process.stdout.write(markdown);
+  if (!values["dry-run"]) writeSection("core", markdown);
+}
+
+main();

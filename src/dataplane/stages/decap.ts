@@ -1,0 +1,72 @@
+// Stage 1, decap: validate the VXLAN header; (socket, remote, VNI) -> ingress port and the destination index of the
+// sender. What fails is dropped under the underlay's name, for it belongs to no port.
+
+import * as counterLayout from "../counters.ts";
+import { portCounter } from "../counters.ts";
+import { Drop } from "../drop-reason.ts";
+import * as layout from "../frames.ts";
+import type { Tables } from "../tables.ts";
+import * as vxlanLayout from "../vxlan.ts";
+import * as innerLayout from "./inner.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { DROPS, RX_BYTES, RX_PACKETS, UNDERLAY_PORT } = counterLayout;
+const {
+  DROPPED_PORT,
+  FLAG_TRUNCATED,
+  FRAME_FLAGS,
+  FRAME_LENGTH,
+  FRAME_OFFSET,
+  FRAME_PORT,
+  FRAME_SHIFT,
+  FRAME_SOURCE,
+} = layout;
+const { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } = vxlanLayout;
+const { ETHERNET_HEADER_BYTES } = innerLayout;
+
+const { vxlan_short, vxlan_flags, vtep_unknown, vni_unknown, datagram_truncated } = Drop;
+const UNDERLAY = portCounter(UNDERLAY_PORT);
+
+/** Returns the stage: rows of VXLAN datagrams become rows of inner frames, or are marked as dropped. */
+export function createDecap(tables: Tables, view: DataView): (device: number, count: number) => void {
+  const { frames, counters, ingress, deviceFallback } = tables;
+
+  function decap(device: number, count: number): void {
+    let bytes = 0;
+    for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
+      bytes += frames[at + FRAME_LENGTH];
+      frames[at + FRAME_PORT] = DROPPED_PORT;
+      decapOne(device, at);
+    }
+    counters[UNDERLAY + RX_PACKETS] += count;
+    counters[UNDERLAY + RX_BYTES] += bytes;
+  }
+
+  function decapOne(device: number, at: number): undefined {
+    const offset = frames[at + FRAME_OFFSET];
+    const length = frames[at + FRAME_LENGTH];
+    if (frames[at + FRAME_FLAGS] & FLAG_TRUNCATED) return drop(datagram_truncated);
+    if (length < VXLAN_HEADER_BYTES + ETHERNET_HEADER_BYTES) return drop(vxlan_short);
+    // All other flags and the reserved bits are ignored on receipt (RFC 7348 section 5).
+    if ((view.getUint8(offset) & VXLAN_FLAG_VNI) === 0) return drop(vxlan_flags);
+    const vni = view.getInt32(offset + 4) >>> 8;
+    let row = ingress.lookUp(device, vni, frames, at);
+    if (row < 0) row = ingress.lookUp(deviceFallback[device], vni, frames, at);
+    if (row < 0) return drop(knowsRemote(device, at) ? vni_unknown : vtep_unknown);
+    frames[at + FRAME_OFFSET] = offset + VXLAN_HEADER_BYTES;
+    frames[at + FRAME_LENGTH] = length - VXLAN_HEADER_BYTES;
+    frames[at + FRAME_PORT] = ingress.portAt(row);
+    frames[at + FRAME_SOURCE] = ingress.destinationAt(row);
+  }
+
+  function knowsRemote(device: number, at: number): boolean {
+    return ingress.knowsRemote(device, frames, at) || ingress.knowsRemote(deviceFallback[device], frames, at);
+  }
+
+  /** Counts; the row stays marked as dropped. */
+  function drop(reason: number): undefined {
+    counters[UNDERLAY + DROPS + reason]++;
+  }
+
+  return decap;
+}

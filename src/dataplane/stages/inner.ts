@@ -1,0 +1,163 @@
+// Reading the inner frame: VLAN, flow hash, and what its sender left to a network card. The UDP underlay delivers a
+// frame without metadata, but a checksum left undone betrays itself: the field then holds the plain pseudo-header sum.
+// Completing it is right even for a valid packet that matches by chance, whose checksum comes out the same again.
+import * as layout from "../frames.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const {
+  FLAG_NEEDS_CSUM,
+  FRAME_CSUM_OFFSET,
+  FRAME_CSUM_START,
+  FRAME_FLAGS,
+  FRAME_FLOW,
+  FRAME_GSO_TYPE,
+  FRAME_LENGTH,
+  FRAME_OFFSET,
+  GSO_NONE,
+  GSO_TCPV4,
+  GSO_TCPV6,
+} = layout;
+
+export const ETHERNET_HEADER_BYTES = 14;
+const VLAN_TAG_BYTES = 4;
+const IPV4_HEADER_BYTES = 20;
+const IPV6_HEADER_BYTES = 40;
+const TCP_HEADER_BYTES = 20;
+const UDP_HEADER_BYTES = 8;
+const TCP_CSUM_OFFSET = 16;
+const UDP_CSUM_OFFSET = 6;
+
+const ETHERTYPE_IPV4 = 0x0800;
+const ETHERTYPE_IPV6 = 0x86dd;
+const ETHERTYPE_VLAN = 0x8100;
+const ETHERTYPE_SERVICE_VLAN = 0x88a8;
+const PROTOCOL_TCP = 6;
+const PROTOCOL_UDP = 17;
+/** "More fragments" and the fragment offset (RFC 791 section 3.1). */
+const FRAGMENT_MASK = 0x3fff;
+
+/** Reads the inner frames of one arena. */
+export interface InnerReader {
+  /** Where the Ethernet header and its VLAN tags end, packed with the outermost VLAN ID: `vlan << 16 | bytes`. */
+  ethernetHeader(offset: number, length: number): number;
+  /**
+   * Reads the frame of a row (`at` = its first word): writes its flow hash and, where the device told nothing
+   * (`infer`), its checksum and segmentation metadata. False if an IP header contradicts the frame's length.
+   */
+  readInner(at: number, headerBytes: number, infer: boolean): boolean;
+}
+
+/** `view` is over the arena that the rows of `frames` point into. */
+export function createInnerReader(frames: Int32Array, view: DataView): InnerReader {
+  function ethernetHeader(offset: number, length: number): number {
+    let type = view.getUint16(offset + 12);
+    if (type !== ETHERTYPE_VLAN && type !== ETHERTYPE_SERVICE_VLAN) return ETHERNET_HEADER_BYTES;
+    if (length < ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES) return ETHERNET_HEADER_BYTES;
+    const vlan = view.getUint16(offset + 14) & 0xfff;
+    let bytes = ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES;
+    type = view.getUint16(offset + 16);
+    if (type === ETHERTYPE_VLAN && length >= bytes + VLAN_TAG_BYTES) bytes += VLAN_TAG_BYTES;
+    return (vlan << 16) | bytes;
+  }
+
+  function readInner(at: number, headerBytes: number, infer: boolean): boolean {
+    const offset = frames[at + FRAME_OFFSET];
+    const length = frames[at + FRAME_LENGTH];
+    const type = view.getUint16(offset + headerBytes - 2);
+    if (type === ETHERTYPE_IPV4) return readIpv4(at, offset, length, headerBytes, infer);
+    if (type === ETHERTYPE_IPV6) return readIpv6(at, offset, length, headerBytes, infer);
+    frames[at + FRAME_FLOW] = mix(
+      view.getInt32(offset + 2) ^
+        view.getInt32(offset + 8) ^
+        (view.getUint16(offset) + view.getUint16(offset + 6)),
+    );
+    return true;
+  }
+
+  function readIpv4(at: number, offset: number, length: number, l3: number, infer: boolean): boolean {
+    if (length < l3 + IPV4_HEADER_BYTES) return false;
+    const ip = offset + l3;
+    const versionAndLength = view.getUint8(ip);
+    const headerBytes = (versionAndLength & 15) << 2;
+    const totalBytes = view.getUint16(ip + 2);
+    if (versionAndLength >> 4 !== 4 || headerBytes < IPV4_HEADER_BYTES) return false;
+    if (totalBytes < headerBytes || l3 + totalBytes > length) return false;
+    const protocol = view.getUint8(ip + 9);
+    const source = view.getInt32(ip + 12);
+    const target = view.getInt32(ip + 16);
+    // A fragment but the first has no ports, so no fragment is hashed by them: all of a datagram take one way.
+    const whole = (view.getUint16(ip + 6) & FRAGMENT_MASK) === 0;
+    const l4Bytes = totalBytes - headerBytes;
+    if (!whole || !hasPorts(protocol, l4Bytes)) {
+      frames[at + FRAME_FLOW] = mix(source ^ target ^ protocol);
+      return true;
+    }
+    frames[at + FRAME_FLOW] = mix(
+      source ^ target ^ protocol ^ Math.imul(view.getInt32(ip + headerBytes), 0x9e3779b1),
+    );
+    if (infer && l3 + totalBytes === length) {
+      const sum =
+        (source >>> 16) + (source & 0xffff) + (target >>> 16) + (target & 0xffff) + protocol + l4Bytes;
+      inferOffload(at, offset, l3 + headerBytes, protocol, sum, GSO_TCPV4);
+    }
+    return true;
+  }
+
+  function readIpv6(at: number, offset: number, length: number, l3: number, infer: boolean): boolean {
+    if (length < l3 + IPV6_HEADER_BYTES) return false;
+    const ip = offset + l3;
+    const l4Bytes = view.getUint16(ip + 4);
+    if (view.getUint8(ip) >> 4 !== 6 || l3 + IPV6_HEADER_BYTES + l4Bytes > length) return false;
+    const protocol = view.getUint8(ip + 6);
+    let hash = protocol;
+    for (let word = 8; word < IPV6_HEADER_BYTES; word += 4)
+      hash = Math.imul(hash, 31) ^ view.getInt32(ip + word);
+    if (!hasPorts(protocol, l4Bytes)) {
+      frames[at + FRAME_FLOW] = mix(hash);
+      return true;
+    }
+    frames[at + FRAME_FLOW] = mix(hash ^ Math.imul(view.getInt32(ip + IPV6_HEADER_BYTES), 0x9e3779b1));
+    if (infer && l3 + IPV6_HEADER_BYTES + l4Bytes === length) {
+      let sum = protocol + l4Bytes;
+      for (let half = 8; half < IPV6_HEADER_BYTES; half += 2) sum += view.getUint16(ip + half);
+      inferOffload(at, offset, l3 + IPV6_HEADER_BYTES, protocol, sum, GSO_TCPV6);
+    }
+    return true;
+  }
+
+  /** `sum` is the pseudo-header's, not yet folded; `l4` the transport header's offset in the frame. */
+  function inferOffload(
+    at: number,
+    offset: number,
+    l4: number,
+    protocol: number,
+    sum: number,
+    tcpGsoType: number,
+  ): void {
+    const csumOffset = protocol === PROTOCOL_TCP ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET;
+    sum = (sum & 0xffff) + (sum >>> 16);
+    sum = (sum & 0xffff) + (sum >>> 16);
+    if (view.getUint16(offset + l4 + csumOffset) !== sum) return;
+    frames[at + FRAME_FLAGS] |= FLAG_NEEDS_CSUM;
+    frames[at + FRAME_CSUM_START] = l4;
+    frames[at + FRAME_CSUM_OFFSET] = csumOffset;
+    // Whether it is a super-frame is for the way out to say: one that fits is sent as it is.
+    if (protocol === PROTOCOL_TCP && frames[at + FRAME_GSO_TYPE] === GSO_NONE)
+      frames[at + FRAME_GSO_TYPE] = tcpGsoType;
+  }
+
+  return { ethernetHeader, readInner };
+}
+
+function hasPorts(protocol: number, l4Bytes: number): boolean {
+  return (
+    (protocol === PROTOCOL_UDP && l4Bytes >= UDP_HEADER_BYTES) ||
+    (protocol === PROTOCOL_TCP && l4Bytes >= TCP_HEADER_BYTES)
+  );
+}
+
+/** Spreads the bits of a hash; the result is not negative. */
+function mix(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return ((hash ^ (hash >>> 13)) >>> 1) & 0x7fffffff;
+}

@@ -1,0 +1,71 @@
+// Stage 2, inspect: count the frame at its port, check it, read its addresses into FDB keys, its flow and its offloads.
+
+import * as counterLayout from "../counters.ts";
+import { portCounter } from "../counters.ts";
+import { Drop } from "../drop-reason.ts";
+import { fdbKey } from "../fdb.ts";
+import * as layout from "../frames.ts";
+import { isMulticast } from "../mac.ts";
+import type { Tables } from "../tables.ts";
+import * as innerLayout from "./inner.ts";
+import { createInnerReader } from "./inner.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { DROPS, RX_BYTES, RX_PACKETS } = counterLayout;
+const {
+  DROPPED_PORT,
+  FLAG_BAD_OFFLOAD,
+  FRAME_FLAGS,
+  FRAME_LENGTH,
+  FRAME_OFFSET,
+  FRAME_PORT,
+  FRAME_SHIFT,
+  FRAME_SOURCE_KEY,
+  FRAME_SOURCE_LOW,
+  FRAME_TARGET_KEY,
+  FRAME_TARGET_LOW,
+} = layout;
+const { ETHERNET_HEADER_BYTES } = innerLayout;
+
+const { inner_malformed, offload_invalid, source_mac_invalid } = Drop;
+
+/** Returns the stage. `infer`: the device told nothing about offloads, so the headers must. */
+export function createInspect(tables: Tables, view: DataView): (count: number, infer: boolean) => void {
+  const { frames, counters } = tables;
+  const { ethernetHeader, readInner } = createInnerReader(frames, view);
+
+  function inspect(count: number, infer: boolean): void {
+    for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
+      const port = frames[at + FRAME_PORT];
+      if (port === DROPPED_PORT) continue;
+      const counter = portCounter(port);
+      counters[counter + RX_PACKETS]++;
+      counters[counter + RX_BYTES] += frames[at + FRAME_LENGTH];
+      inspectOne(at, infer);
+    }
+  }
+
+  function inspectOne(at: number, infer: boolean): undefined {
+    const offset = frames[at + FRAME_OFFSET];
+    const length = frames[at + FRAME_LENGTH];
+    if (length < ETHERNET_HEADER_BYTES) return drop(at, inner_malformed);
+    if (frames[at + FRAME_FLAGS] & FLAG_BAD_OFFLOAD) return drop(at, offload_invalid);
+    const header = ethernetHeader(offset, length);
+    if (!readInner(at, header & 0xffff, infer)) return drop(at, inner_malformed);
+    const high = view.getUint16(offset + 6);
+    const low = view.getInt32(offset + 8);
+    if (isMulticast(high) || (high | low) === 0) return drop(at, source_mac_invalid);
+    const vlan = header >>> 16;
+    frames[at + FRAME_SOURCE_KEY] = fdbKey(vlan, high);
+    frames[at + FRAME_SOURCE_LOW] = low;
+    frames[at + FRAME_TARGET_KEY] = fdbKey(vlan, view.getUint16(offset));
+    frames[at + FRAME_TARGET_LOW] = view.getInt32(offset + 2);
+  }
+
+  function drop(at: number, reason: number): undefined {
+    counters[portCounter(frames[at + FRAME_PORT]) + DROPS + reason]++;
+    frames[at + FRAME_PORT] = DROPPED_PORT;
+  }
+
+  return inspect;
+}

@@ -1,0 +1,88 @@
+// Stage 3, learn, and stage 4, look up: two passes over the batch. Frames of one batch arrived together: what any of them
+// taught serves all. Where the FDB is too large for the caches, a pass before them touches every slot that they will
+// search, in a loop so short that the processor waits for many of them at a time instead of one after the other.
+import type { Bridge } from "../bridge.ts";
+import * as counterLayout from "../counters.ts";
+import { portCounter } from "../counters.ts";
+import { Drop } from "../drop-reason.ts";
+import * as layout from "../frames.ts";
+import { isMulticast } from "../mac.ts";
+import type { Tables } from "../tables.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { DROPS } = counterLayout;
+const {
+  DROPPED_PORT,
+  FLOOD,
+  FRAME_PORT,
+  FRAME_SHIFT,
+  FRAME_SOURCE,
+  FRAME_SOURCE_KEY,
+  FRAME_SOURCE_LOW,
+  FRAME_TARGET,
+  FRAME_TARGET_KEY,
+  FRAME_TARGET_LOW,
+} = layout;
+
+const { static_moved, split_horizon } = Drop;
+
+export interface LearnStages {
+  /** Fetches the FDB slots of the batch from memory; pays only if an FDB is large. */
+  touch(count: number): number;
+  /** Notes where each source address is; a frame that a static entry contradicts is dropped, but may be mirrored. */
+  learn(count: number, nowSeconds: number): void;
+  /** Writes each frame's target. */
+  lookUp(count: number): void;
+}
+
+export function createLearn(tables: Tables): LearnStages {
+  const { frames, counters, bridges, portBridge } = tables;
+  /** Of no meaning; it keeps the fetching from being optimised away. */
+  let fetched = 0;
+
+  function touch(count: number): number {
+    for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
+      const port = frames[at + FRAME_PORT];
+      if (port === DROPPED_PORT) continue;
+      const { fdb } = bridges[portBridge[port]] as Bridge;
+      fetched ^= fdb.touch(frames[at + FRAME_SOURCE_KEY], frames[at + FRAME_SOURCE_LOW]);
+      fetched ^= fdb.touch(frames[at + FRAME_TARGET_KEY], frames[at + FRAME_TARGET_LOW]);
+    }
+    return fetched;
+  }
+
+  function learn(count: number, nowSeconds: number): void {
+    for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
+      const port = frames[at + FRAME_PORT];
+      if (port === DROPPED_PORT) continue;
+      const { fdb } = bridges[portBridge[port]] as Bridge;
+      const key = frames[at + FRAME_SOURCE_KEY];
+      if (!fdb.learn(key, frames[at + FRAME_SOURCE_LOW], frames[at + FRAME_SOURCE], nowSeconds)) {
+        drop(at, port, static_moved);
+      }
+    }
+  }
+
+  function lookUp(count: number): void {
+    for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
+      const port = frames[at + FRAME_PORT];
+      if (port === DROPPED_PORT) continue;
+      const key = frames[at + FRAME_TARGET_KEY];
+      if (isMulticast(key)) {
+        frames[at + FRAME_TARGET] = FLOOD;
+        continue;
+      }
+      const { fdb } = bridges[portBridge[port]] as Bridge;
+      const target = fdb.lookUp(key, frames[at + FRAME_TARGET_LOW]);
+      frames[at + FRAME_TARGET] = target;
+      if (target === frames[at + FRAME_SOURCE]) drop(at, port, split_horizon);
+    }
+  }
+
+  function drop(at: number, port: number, reason: number): void {
+    counters[portCounter(port) + DROPS + reason]++;
+    frames[at + FRAME_PORT] = DROPPED_PORT;
+  }
+
+  return { touch, learn, lookUp };
+}

@@ -1,0 +1,70 @@
+// Stage 6, transmit: every device takes its copies in one call; what became of each becomes a counter. Copies wait in the
+// device's list meanwhile, which is emptied early when it is full.
+
+import * as counterLayout from "../counters.ts";
+import { portCounter } from "../counters.ts";
+import * as destinationLayout from "../destinations.ts";
+import type { Device } from "../device.ts";
+import { Drop } from "../drop-reason.ts";
+import type { TransmitList } from "../frames.ts";
+import * as layout from "../frames.ts";
+import type { Tables } from "../tables.ts";
+
+// Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
+const { DROPS, TX_BYTES, TX_PACKETS } = counterLayout;
+const { DESTINATION_DEVICE, DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
+const { COPIES_MAX, COPY_DESTINATION, COPY_FRAME, COPY_RESULT, COPY_SHIFT, FRAME_LENGTH, FRAME_SHIFT } =
+  layout;
+
+const { port_down } = Drop;
+
+export interface TransmitStage {
+  /** Queues a copy of a frame (its row's number) for a destination; if that is down, the copy is dropped. */
+  enqueue(frame: number, destination: number): void;
+  /** Transmits all that waits. */
+  flush(): void;
+}
+
+export function createTransmit(tables: Tables): TransmitStage {
+  const { frames, counters, destinations, devices, lists } = tables;
+  /** Devices with copies waiting: the first `waitingCount` of `waiting`. */
+  const waiting = new Int32Array(devices.length);
+  let waitingCount = 0;
+
+  function enqueue(frame: number, destination: number): void {
+    const at = destination << DESTINATION_SHIFT;
+    const device = destinations[at + DESTINATION_DEVICE];
+    const list = device < 0 ? null : lists[device];
+    if (list === null) {
+      counters[portCounter(destinations[at + DESTINATION_PORT]) + DROPS + port_down]++;
+      return;
+    }
+    if (list.count === 0) waiting[waitingCount++] = device;
+    else if (list.count === COPIES_MAX) transmit(device, list);
+    list.push(frame, destination);
+  }
+
+  function flush(): void {
+    for (let i = 0; i < waitingCount; i++) transmit(waiting[i], lists[waiting[i]] as TransmitList);
+    waitingCount = 0;
+  }
+
+  function transmit(device: number, list: TransmitList): void {
+    (devices[device] as Device).transmit(list);
+    const { copies, count } = list;
+    for (let at = 0; at < count << COPY_SHIFT; at += 1 << COPY_SHIFT) {
+      const destination = copies[at + COPY_DESTINATION] << DESTINATION_SHIFT;
+      const counter = portCounter(destinations[destination + DESTINATION_PORT]);
+      const result = copies[at + COPY_RESULT];
+      if (result === 0) {
+        counters[counter + TX_PACKETS]++;
+        counters[counter + TX_BYTES] += frames[(copies[at + COPY_FRAME] << FRAME_SHIFT) + FRAME_LENGTH];
+      } else {
+        counters[counter + DROPS - result]++;
+      }
+    }
+    list.count = 0;
+  }
+
+  return { enqueue, flush };
+}
