@@ -91,9 +91,9 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     }
   }
 
-  /** Returns the mirrors that watch what the destination's port transmits. */
+  /** Returns the mirrors that watch what the destination's port transmits; a port that is down transmits nothing. */
   function deliverTo(frame: number, destination: number): number {
-    enqueue(frame, destination);
+    if (!enqueue(frame, destination)) return 0;
     return transmitMirrors[destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT]];
   }
 

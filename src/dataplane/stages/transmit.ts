@@ -19,8 +19,8 @@ const { COPIES_MAX, COPY_DESTINATION, COPY_FRAME, COPY_RESULT, COPY_SHIFT, FRAME
 const { port_down } = Drop;
 
 export interface TransmitStage {
-  /** Queues a copy of a frame (its row's number) for a destination; if that is down, the copy is dropped. */
-  enqueue(frame: number, destination: number): void;
+  /** Queues a copy of a frame (its row's number) for a destination; if that is down, it is dropped: false. */
+  enqueue(frame: number, destination: number): boolean;
   /** Transmits all that waits. */
   flush(): void;
 }
@@ -31,17 +31,18 @@ export function createTransmit(tables: Tables): TransmitStage {
   const waiting = new Int32Array(devices.length);
   let waitingCount = 0;
 
-  function enqueue(frame: number, destination: number): void {
+  function enqueue(frame: number, destination: number): boolean {
     const at = destination << DESTINATION_SHIFT;
     const device = destinations[at + DESTINATION_DEVICE];
     const list = device < 0 ? null : lists[device];
     if (list === null) {
       counters[portCounter(destinations[at + DESTINATION_PORT]) + DROPS + port_down]++;
-      return;
+      return false;
     }
     if (list.count === 0) waiting[waitingCount++] = device;
     else if (list.count === COPIES_MAX) transmit(device, list);
     list.push(frame, destination);
+    return true;
   }
 
   function flush(): void {
