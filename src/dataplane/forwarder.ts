@@ -42,7 +42,7 @@ export interface Forwarder {
 /** The forwarder over these tables, made once a thread; `view` is over the arena that the rows point into. */
 export function createForwarder(tables: Tables, view: DataView): Forwarder {
   const { frames, counters, destinations, bridges, portBridge, transmitMirrors } = tables;
-  const { devices, devicePort, devicePortDestination } = tables;
+  const { devices, devicePort, devicePortDestination, deviceOverruns } = tables;
   const decap = createDecap(tables, view);
   const inspect = createInspect(tables, view);
   const { touch, learn, lookUp } = createLearn(tables);
@@ -54,7 +54,7 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     const { encapsulated } = devices[device] as Device;
     counters[BREATHS]++;
     if (encapsulated) {
-      counters[OVERRUNS] = frames[((count - 1) << FRAME_SHIFT) + FRAME_OVERRUNS] >>> 0;
+      countOverruns(device, frames[((count - 1) << FRAME_SHIFT) + FRAME_OVERRUNS]);
       decap(device, count);
     } else {
       enter(device, count);
@@ -67,6 +67,14 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     deliver(count);
     flush();
     if (tables.mirrorCount > 0) mirror.publish();
+  }
+
+  /** Each socket counts for itself, from its opening on, modulo 2^32. */
+  function countOverruns(device: number, overruns: number): void {
+    const more = (overruns - deviceOverruns[device]) | 0;
+    if (more <= 0) return;
+    counters[OVERRUNS] += more;
+    deviceOverruns[device] = overruns;
   }
 
   /** In place of decap, where a device is a port of its own and frames come bare. */
