@@ -1,0 +1,496 @@
+// A switch in memory: the real engine with devices and mirror outputs made of arrays, and a clock that is a number.
+// Ports whose names begin with "tap" are bare Ethernet; all others are VXLAN ports behind one underlay socket.
+// Every lab of a test is checked for conservation when the test ends.
+import { afterEach, expect } from "vitest";
+import { parseAddress } from "../../src/dataplane/address.ts";
+import {
+  allocateCounters,
+  bridgeCounter,
+  DROPS,
+  FLOOD_COPIES,
+  portCounter,
+  RX_PACKETS,
+  TX_BYTES,
+  TX_PACKETS,
+  UNDERLAY_PORT,
+} from "../../src/dataplane/counters.ts";
+import {
+  allocateDestinations,
+  DESTINATION_DEVICE,
+  DESTINATION_PORT,
+  DESTINATION_SHIFT,
+} from "../../src/dataplane/destinations.ts";
+import type { Device } from "../../src/dataplane/device.ts";
+import { DROP_REASONS, Drop, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
+import { type Command, Engine } from "../../src/dataplane/engine.ts";
+import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
+import {
+  COPIES_MAX,
+  COPY_DESTINATION,
+  COPY_FRAME,
+  COPY_RESULT,
+  COPY_SHIFT,
+  FRAME_FLAGS,
+  FRAME_LENGTH,
+  FRAME_OFFSET,
+  FRAME_OVERRUNS,
+  FRAME_REMOTE,
+  FRAME_SHIFT,
+  FRAME_WORDS,
+  FRAMES_MAX,
+  type TransmitList,
+} from "../../src/dataplane/frames.ts";
+import { arenaOver, SLOT_BYTES, SLOT_COUNT, STAGING_BYTES } from "../../src/dataplane/io/arena.ts";
+import { formatMac, parseMac } from "../../src/dataplane/mac.ts";
+import type { MirrorSink } from "../../src/dataplane/mirror.ts";
+import type { Tables } from "../../src/dataplane/tables.ts";
+import { vxlan } from "./packets.ts";
+
+const DEFAULT_VNI = 4100;
+const DEFAULT_BRIDGE = "br0";
+const DEFAULT_UNDERLAY = "underlay0";
+/** Shared by all labs of a file: what a frame leaves behind in it is what real slots hold, too. */
+const arena = arenaOver(new ArrayBuffer(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
+
+export interface PortOptions {
+  readonly name: string;
+  readonly bridge?: string;
+  readonly vni?: number;
+  readonly remote?: string;
+  /** Name of the underlay socket, as in `LabOptions.underlays`. */
+  readonly underlay?: string;
+}
+
+export interface BridgeOptions {
+  readonly addressesMax?: number;
+  readonly ageingSeconds?: number;
+}
+
+export interface LabOptions extends BridgeOptions {
+  readonly ports: readonly (string | PortOptions)[];
+  /** Beside `br0`, or in its place. */
+  readonly bridges?: Record<string, BridgeOptions>;
+  /** Underlay sockets and the wildcard that each falls back to, "" = none. */
+  readonly underlays?: Record<string, string>;
+}
+
+/** Words of a frame row that a device may fill in, and where the datagram came from. */
+export interface Arrival {
+  readonly bytes: Buffer;
+  readonly remote?: string;
+  /** Word index → value. */
+  readonly row?: Readonly<Record<number, number>>;
+}
+
+export interface Departure {
+  readonly port: string;
+  readonly bytes: Buffer;
+  readonly row: Int32Array;
+}
+
+export type Drops = Record<string, Partial<Record<DropReasonName, number>>>;
+
+/** One underlay socket or TAP, made of arrays. */
+class MemoryDevice implements Device {
+  readonly fd = -1;
+  readonly encapsulated: boolean;
+  readonly index: number;
+  /** What has been transmitted: destination, bytes, row. */
+  readonly departures: { destination: number; bytes: Buffer; row: Int32Array }[] = [];
+  /** Copies that this device refuses, and why. */
+  refuses: (bytes: Buffer) => DropReasonName | null = () => null;
+  largestTransmitCount = 0;
+  private waiting: Arrival[] = [];
+  private frames = new Int32Array(0);
+
+  constructor(index: number, encapsulated: boolean) {
+    this.index = index;
+    this.encapsulated = encapsulated;
+  }
+
+  attach(tables: Tables): this {
+    this.frames = tables.frames;
+    return this;
+  }
+
+  arrive(arrivals: readonly Arrival[]): void {
+    this.waiting.push(...arrivals);
+  }
+
+  receive(): number {
+    let offset = arena.slotBase;
+    let count = 0;
+    for (const { bytes, remote, row } of this.waiting.splice(0, FRAMES_MAX)) {
+      const at = count++ << FRAME_SHIFT;
+      arena.bytes.set(bytes, offset);
+      this.frames.fill(0, at, at + FRAME_WORDS);
+      this.frames[at + FRAME_OFFSET] = offset;
+      this.frames[at + FRAME_LENGTH] = bytes.length;
+      if (remote !== undefined) this.frames.set(parseAddress(remote).words, at + FRAME_REMOTE);
+      for (const [word, value] of Object.entries(row ?? {})) this.frames[at + Number(word)] = value;
+      offset += (bytes.length + 63) & ~63;
+    }
+    return count;
+  }
+
+  transmit(list: TransmitList): number {
+    expect(list.count).toBeLessThanOrEqual(COPIES_MAX);
+    this.largestTransmitCount = Math.max(this.largestTransmitCount, list.count);
+    let failed = 0;
+    for (let i = 0; i < list.count; i++) {
+      const at = i << COPY_SHIFT;
+      const row = list.copies[at + COPY_FRAME] << FRAME_SHIFT;
+      const offset = this.frames[row + FRAME_OFFSET];
+      const bytes = Buffer.from(arena.bytes.subarray(offset, offset + this.frames[row + FRAME_LENGTH]));
+      const refusal = this.refuses(bytes);
+      list.copies[at + COPY_RESULT] = refusal === null ? 0 : -Drop[refusal];
+      if (refusal !== null) {
+        failed++;
+        continue;
+      }
+      const destination = list.copies[at + COPY_DESTINATION];
+      this.departures.push({ destination, bytes, row: this.frames.slice(row, row + FRAME_WORDS) });
+    }
+    return failed;
+  }
+}
+
+/** Takes the bytes only when the batch is over, as the real one does. */
+class MemorySink implements MirrorSink {
+  readonly taken: { port: number; bytes: Buffer; flags: number }[] = [];
+  private readonly offered: { port: number; offset: number; length: number; flags: number }[] = [];
+
+  offer(frames: Int32Array, at: number, port: number): void {
+    const [offset, length, flags] = [FRAME_OFFSET, FRAME_LENGTH, FRAME_FLAGS].map(
+      (word) => frames[at + word],
+    );
+    this.offered.push({ port, offset, length, flags });
+  }
+
+  publish(): void {
+    for (const { port, offset, length, flags } of this.offered.splice(0)) {
+      this.taken.push({ port, flags, bytes: Buffer.from(arena.bytes.subarray(offset, offset + length)) });
+    }
+  }
+}
+
+interface LabPort {
+  readonly name: string;
+  readonly index: number;
+  readonly destination: number;
+  readonly bridge: number;
+  readonly device: MemoryDevice;
+  /** null = a TAP. */
+  readonly ingress: { readonly remote: string; readonly vni: number } | null;
+}
+
+interface LabMirror {
+  readonly name: string;
+  readonly select: "all" | { readonly src?: readonly string[]; readonly dst?: readonly string[] };
+  readonly vlans?: readonly number[];
+}
+
+let labs: Lab[] = [];
+afterEach(() => {
+  const ended = labs;
+  labs = [];
+  for (const lab of ended) lab.expectConservation();
+});
+
+export class Lab {
+  readonly counters: Float64Array;
+  readonly engine: Engine<MemoryDevice, MemorySink>;
+  nowSeconds = 1000;
+  private readonly destinations: Int32Array;
+  private readonly bridges = new Map<string, FdbMemory>();
+  private readonly ports = new Map<string, LabPort>();
+  /** Every port that ever was, for the account. */
+  private readonly allPorts: LabPort[] = [];
+  private readonly underlays = new Map<string, MemoryDevice>();
+  private readonly sinks = new Map<string, MemorySink>();
+  private readonly reported = new Map<number, number>();
+  private devices = 0;
+
+  constructor(options: LabOptions) {
+    const memory = { counters: allocateCounters(), destinations: allocateDestinations() };
+    this.counters = new Float64Array(memory.counters);
+    this.destinations = new Int32Array(memory.destinations);
+    this.engine = new Engine(memory, arena.view, {
+      device: (make, tables) => make.attach(tables),
+      sink: (output) => output,
+    });
+    this.engine.tick(this.nowSeconds);
+    const bridges = options.bridges ?? { [DEFAULT_BRIDGE]: options };
+    for (const [name, bridge] of Object.entries(bridges)) this.setBridge(name, bridge);
+    const underlays = options.underlays ?? { [DEFAULT_UNDERLAY]: "" };
+    for (const [name, fallback] of Object.entries(underlays)) this.addUnderlay(name, fallback);
+    for (const port of options.ports) this.addPort(typeof port === "string" ? { name: port } : port);
+    labs.push(this);
+  }
+
+  // ---- what the switch is made of
+
+  setBridge(name: string, { addressesMax = 1024, ageingSeconds = 300 }: BridgeOptions): void {
+    const before = this.bridges.get(name);
+    const same = before?.addressesMax === addressesMax;
+    const memory = same ? before : allocateFdb(before?.bridge ?? this.bridges.size, addressesMax);
+    this.bridges.set(name, memory);
+    this.apply({ op: "set-bridge", memory, ageingSeconds });
+  }
+
+  addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay }: PortOptions): void {
+    const index = this.allPorts.length + 1;
+    const bare = name.startsWith("tap");
+    const device = bare ? this.newDevice(false) : this.underlay(underlay ?? DEFAULT_UNDERLAY);
+    const ingress = bare
+      ? null
+      : { remote: remote ?? `10.0.${index >> 8}.${index & 255}`, vni: vni ?? DEFAULT_VNI };
+    const port = { name, index, destination: index, bridge: this.bridgeIndex(bridge), device, ingress };
+    this.ports.set(name, port);
+    this.allPorts.push(port);
+    if (bare) this.apply({ op: "add-device", device: device.index, make: device, fallback: device.index });
+    this.bringUp(name);
+  }
+
+  delPort(name: string): void {
+    this.apply({ op: "del-port", port: this.port(name).index });
+    this.ports.delete(name);
+  }
+
+  /** A port closes: the control thread writes its destination at once, then tells the engine. */
+  bringDown(name: string): void {
+    const { index, destination, bridge } = this.port(name);
+    this.loseDevice(name);
+    this.apply({ op: "del-port", port: index });
+    this.apply({ op: "add-port", bridge, port: index, destination, device: -1, ingress: null });
+  }
+
+  /** The moment before the engine hears that a port is down. */
+  loseDevice(name: string): void {
+    this.destinations[(this.port(name).destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = -1;
+  }
+
+  bringUp(name: string): void {
+    const { index, destination, bridge, device, ingress } = this.port(name);
+    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
+    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
+    const from = ingress && { remote: parseAddress(ingress.remote).words, vni: ingress.vni };
+    this.apply({ op: "add-port", bridge, port: index, destination, device: device.index, ingress: from });
+  }
+
+  /** What the device of a port refuses to transmit from now on. */
+  refuse(name: string, reason: DropReasonName | null): void {
+    this.port(name).device.refuses = () => reason;
+  }
+
+  setMirrors(mirrors: readonly LabMirror[]): void {
+    const indices = (names: readonly string[] = []): number[] => names.map((name) => this.port(name).index);
+    const all = Array.from(this.ports.keys());
+    const commands = mirrors.map(({ name, select, vlans = [] }, index) => {
+      const output = this.sinks.get(name) ?? new MemorySink();
+      this.sinks.set(name, output);
+      const receivePorts = indices(select === "all" ? all : select.src);
+      return {
+        index,
+        output,
+        vlans,
+        receivePorts,
+        transmitPorts: indices(select === "all" ? [] : select.dst),
+      };
+    });
+    this.apply({ op: "set-mirrors", mirrors: commands });
+  }
+
+  apply(command: Command<MemoryDevice, MemorySink>): number {
+    return this.engine.apply(command);
+  }
+
+  // ---- what happens to it
+
+  /** Frames arrive at a port, all in one batch. */
+  receive(port: string, ...frames: readonly Buffer[]): void {
+    const { device, ingress } = this.port(port);
+    device.arrive(
+      frames.map((bytes) =>
+        ingress ? { bytes: vxlan(ingress.vni, bytes), remote: ingress.remote } : { bytes },
+      ),
+    );
+    this.forward(device);
+  }
+
+  /** Frames arrive at a TAP with metadata, or datagrams at an underlay socket, as raw as they come. */
+  receiveRaw(where: string, ...arrivals: readonly Arrival[]): void {
+    const device = this.underlays.get(where) ?? this.port(where).device;
+    device.arrive(arrivals);
+    this.forward(device);
+  }
+
+  receiveDatagram(remote: string, bytes: Buffer, underlay = DEFAULT_UNDERLAY): void {
+    this.receiveRaw(underlay, { bytes, remote });
+  }
+
+  /** Lets time pass and the switch look at its clock, as it does once a second. */
+  tick(seconds: number): void {
+    this.nowSeconds += seconds;
+    this.engine.tick(this.nowSeconds);
+  }
+
+  addStatic(port: string, mac: string, vlan = 0, bridge = DEFAULT_BRIDGE): boolean {
+    const { high: macHigh, low: macLow } = parseMac(mac);
+    const destination = this.port(port).destination;
+    return (
+      this.apply({ op: "fdb-add", bridge: this.bridgeIndex(bridge), vlan, macHigh, macLow, destination }) ===
+      1
+    );
+  }
+
+  delFdb(mac: string, vlan = 0, bridge = DEFAULT_BRIDGE): boolean {
+    const { high: macHigh, low: macLow } = parseMac(mac);
+    return this.apply({ op: "fdb-del", bridge: this.bridgeIndex(bridge), vlan, macHigh, macLow }) === 1;
+  }
+
+  flush(port: string | null, bridge = DEFAULT_BRIDGE): number {
+    const index = port === null ? null : this.port(port).index;
+    return this.apply({ op: "fdb-flush", bridge: this.bridgeIndex(bridge), port: index, statics: false });
+  }
+
+  // ---- what became of it
+
+  /** Copies that left each port since the last look. */
+  sent(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { port } of this.departures()) counts[port] = (counts[port] ?? 0) + 1;
+    return counts;
+  }
+
+  /** The same, frame by frame, in the order of the devices. */
+  departures(): Departure[] {
+    const byDestination = new Map(this.allPorts.map((port) => [port.destination, port.name]));
+    return Array.from(this.allDevices()).flatMap((device) =>
+      device.departures.splice(0).map(({ destination, bytes, row }) => {
+        return { port: byDestination.get(destination) as string, bytes, row };
+      }),
+    );
+  }
+
+  /** Drops of each port and of "underlay" (no port known) since the last look. */
+  drops(): Drops {
+    const drops: Drops = {};
+    const rows: [string, number][] = [["underlay", UNDERLAY_PORT]];
+    for (const { name, index } of this.allPorts) rows.push([name, index]);
+    for (const [name, port] of rows) {
+      DROP_REASONS.forEach((reason, number) => {
+        const count = this.fresh(portCounter(port) + DROPS + number);
+        if (count > 0) drops[name] = { ...drops[name], [reason.name]: count };
+      });
+    }
+    return drops;
+  }
+
+  /** Frames that a mirror took since the last look. */
+  mirrored(name: string): { port: string; bytes: Buffer; flags: number }[] {
+    const taken = (this.sinks.get(name) as MemorySink).taken.splice(0);
+    return taken.map((frame) => ({ ...frame, port: this.allPorts[frame.port - 1].name }));
+  }
+
+  /** Entries as `VLAN MAC port`, sorted; a static one ends in `static`. */
+  fdb(bridge = DEFAULT_BRIDGE): string[] {
+    const memory = this.bridges.get(bridge) as FdbMemory;
+    const entries = new Fdb(memory, this.destinations, this.counters).entries();
+    const byDestination = new Map(this.allPorts.map((port) => [port.destination, port.name]));
+    return entries
+      .map((entry) => {
+        const mac = formatMac(entry.macHigh, entry.macLow);
+        return `${entry.vlan} ${mac} ${byDestination.get(entry.destination)}${entry.static ? " static" : ""}`;
+      })
+      .sort();
+  }
+
+  /** A counter of a bridge (`FDB_…`, `FLOOD_COPIES`). */
+  bridgeCount(counter: number, bridge = DEFAULT_BRIDGE): number {
+    return this.counters[bridgeCounter(this.bridgeIndex(bridge)) + counter];
+  }
+
+  largestTransmitCount(port: string): number {
+    return this.port(port).device.largestTransmitCount;
+  }
+
+  /** received + flood copies = delivered + dropped, for each bridge; and what the underlay took in went to a port or not. */
+  expectConservation(): void {
+    const at = (port: number, counter: number): number => this.counters[portCounter(port) + counter];
+    const dropped = (port: number): number =>
+      DROP_REASONS.reduce((sum, _, reason) => sum + at(port, DROPS + reason), 0);
+    const sum = (ports: readonly LabPort[], of: (port: number) => number): number =>
+      ports.reduce((total, { index }) => total + of(index), 0);
+    for (const [name, { bridge }] of this.bridges) {
+      const ports = this.allPorts.filter((port) => port.bridge === bridge);
+      const received = sum(ports, (port) => at(port, RX_PACKETS));
+      const delivered = sum(ports, (port) => at(port, TX_PACKETS));
+      const copies = this.counters[bridgeCounter(bridge) + FLOOD_COPIES];
+      expect(received + copies, `conservation of ${name}`).toBe(delivered + sum(ports, dropped));
+    }
+    const overlay = this.allPorts.filter((port) => port.ingress !== null);
+    const received = sum(overlay, (port) => at(port, RX_PACKETS)) + dropped(UNDERLAY_PORT);
+    expect(at(UNDERLAY_PORT, RX_PACKETS), "conservation of the underlay").toBe(received);
+  }
+
+  /** Packets and bytes that a port has transmitted so far, as counted. */
+  transmitted(port: string): { packets: number; bytes: number } {
+    const at = portCounter(this.port(port).index);
+    return { packets: this.counters[at + TX_PACKETS], bytes: this.counters[at + TX_BYTES] };
+  }
+
+  remoteOf(port: string): string {
+    return this.port(port).ingress?.remote as string;
+  }
+
+  private forward(device: MemoryDevice): void {
+    for (let count = device.receive(); count > 0; count = device.receive()) {
+      this.engine.forwarder.forward(device.index, count);
+    }
+  }
+
+  private fresh(counter: number): number {
+    const before = this.reported.get(counter) ?? 0;
+    this.reported.set(counter, this.counters[counter]);
+    return this.counters[counter] - before;
+  }
+
+  private addUnderlay(name: string, fallback: string): void {
+    const device = this.newDevice(true);
+    this.underlays.set(name, device);
+    const wildcard = fallback === "" ? device : this.underlay(fallback);
+    this.apply({ op: "add-device", device: device.index, make: device, fallback: wildcard.index });
+  }
+
+  private newDevice(encapsulated: boolean): MemoryDevice {
+    return new MemoryDevice(this.devices++, encapsulated);
+  }
+
+  private allDevices(): Set<MemoryDevice> {
+    return new Set([...this.underlays.values(), ...this.allPorts.map((port) => port.device)]);
+  }
+
+  private port(name: string): LabPort {
+    const port = this.ports.get(name);
+    if (!port) throw new Error(`the lab has no port ${name}`);
+    return port;
+  }
+
+  private underlay(name: string): MemoryDevice {
+    const device = this.underlays.get(name);
+    if (!device) throw new Error(`the lab has no underlay ${name}`);
+    return device;
+  }
+
+  private bridgeIndex(name: string): number {
+    const bridge = this.bridges.get(name);
+    if (!bridge) throw new Error(`the lab has no bridge ${name}`);
+    return bridge.bridge;
+  }
+}
+
+/** The row that a socket fills in when it has lost datagrams. */
+export function overruns(count: number): Record<number, number> {
+  return { [FRAME_OVERRUNS]: count };
+}
