@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { sleep } from "../../src/control/lab/command.ts";
 import { namespaces } from "../../src/control/lab/host.ts";
 import { PROGRAM } from "./harness/kernel-lab.ts";
 
@@ -15,30 +14,26 @@ test("the demo shows every step, exits 0 and leaves nothing", async () => {
   expect(demo.left).toEqual([]);
 });
 
-test.each([0.5, 2, 4])(
-  "a demo that is interrupted after %d s exits 130 and leaves nothing",
-  async (seconds) => {
-    const demo = await runDemo(async (interrupt) => {
-      await sleep(seconds * 1000);
-      interrupt();
-    });
+test.each([1, 2, 5, 7])(
+  "a demo that is interrupted in step %d exits 130 and leaves nothing",
+  async (step) => {
+    const demo = await runDemo(step);
     expect(demo.code, demo.said).toBe(130);
     expect(demo.left).toEqual([]);
   },
 );
 
-/** Runs the demo to its end; `left` are the namespaces of its own that are still there. */
-async function runDemo(meanwhile?: (interrupt: () => void) => Promise<void>) {
+/** Runs the demo to its end, or interrupts it once it shows a step; `left` are the namespaces of its own that remain. */
+async function runDemo(interruptedStep?: number) {
   const child = spawn(process.execPath, [PROGRAM, "lab", "demo"]);
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (text) => {
       said += text;
+      if (said.includes(`\n[${interruptedStep}/`)) child.kill("SIGINT");
     });
   }
-  const closed = once(child, "close") as Promise<[number | null]>;
-  await meanwhile?.(() => child.kill("SIGINT"));
-  const [code] = await closed;
+  const [code] = (await once(child, "close")) as [number | null];
   const left = (await namespaces()).filter((name) => name.includes(`-${child.pid}-`));
   return { code, said, left };
 }

@@ -50,6 +50,13 @@ test("a datagram of a VTEP that is nobody's remote is dropped as vtep_unknown", 
   await expectDropped(stranger, "vtep_unknown", `${VXLAN} ${FRAME}`);
 });
 
+test("a frame that does not fit the way to its destination is dropped as too_big", async () => {
+  const bytes = 1500;
+  const big = `${macHex(await lab.client2.mac("vxlan0"))} ${macHex(await lab.client1.mac("vxlan0"))} 88b5`;
+  expect(await lab.client2.ping(CLIENT1.ipv4)).toBe(3); // so that the switch knows where client2 is
+  await expectDropped(lab.client1, "too_big", `${VXLAN} ${big} ${"00".repeat(bytes)}`);
+});
+
 test("none of this was learnt or forwarded, and the clients still talk", async () => {
   const macs = (await lab.show<FdbRow>("fdb")).map(({ mac }) => mac);
   expect(macs).not.toContain("02:00:00:00:00:99");
@@ -101,6 +108,10 @@ async function countedDrops(): Promise<Record<string, number>> {
 
 async function totalDrops(): Promise<number> {
   return Object.values(await countedDrops()).reduce((total, count) => total + count, 0);
+}
+
+function macHex(mac: string): string {
+  return mac.replaceAll(":", "");
 }
 
 /** An Ethernet frame with 26 bytes of UDP over IPv4 whose header claims another total length. */

@@ -19,10 +19,10 @@ const EXIT_INTERRUPTED = 130;
 /** Shows all steps and sets the exit code: 0 if each held, 1 if one failed, 130 if interrupted. */
 export async function labDemo(): Promise<void> {
   if (!isRoot()) await enterUserNamespace();
+  const interruption = onInterruption();
   await prepareUserNamespace();
   await requireLabPrivileges();
   await removeLeftovers(DEMO_FAMILY);
-  const interruption = onInterruption();
   const directory = mkdtempSync(join(tmpdir(), "vxswitch-demo-"));
   try {
     process.exitCode = await play(directory, interruption);
