@@ -62,7 +62,8 @@ export class PcapngFile {
 
   /** PATH becomes PATH.1, PATH.1 becomes PATH.2, …; the oldest is overwritten. */
   private rotate(): void {
-    if (this.sizeBytes === this.header.length) return;
+    // Nothing in it: it never got further than its header, or the disk was full even for that.
+    if (this.sizeBytes <= this.header.length) return;
     const name = (index: number): string => (index === 0 ? this.path : `${this.path}.${index}`);
     for (let index = this.filesMax - 2; index >= 0; index--) {
       if (existsSync(name(index))) renameSync(name(index), name(index + 1));
