@@ -1,15 +1,17 @@
 // The measuring topology: the three hosts of the scenario, each client joined to the switch by a veth pair of its own.
 //
-//     vxbench-client1                 vxbench-switch                 vxbench-client2
+//     vxbench-PID-client1             vxbench-PID-switch             vxbench-PID-client2
 //     eth0 10.122.0.22/16 ───────── e1 10.122.1.103 e2 ───────── eth0 10.122.3.152/16
 //     vxlan0 192.168.0.1/24, VNI 4100                  vxlan0 192.168.0.2/24, VNI 4101
 //
 // The clients are the kernel's own VXLAN, left as they come. Each device is made inside a namespace; the machine's
 // own is not touched. The VNIs differ because the kernel's bridge, which we compare with, needs that.
 
+import { existsSync } from "node:fs";
 import { run } from "./process.ts";
 
-const PREFIX = "vxbench-";
+/** With the id of this process, so that two processes with a lab each do not tear down the other's. */
+const PREFIX = `vxbench-${process.pid}-`;
 
 /** One VXLAN endpoint: its namespace, its addresses, and the switch's device that leads to it. */
 export interface Client {
@@ -44,9 +46,10 @@ export const CLIENT2: Client = {
 };
 const NAMESPACES = [SWITCH.namespace, CLIENT1.namespace, CLIENT2.namespace];
 
-/** Builds the three hosts anew; what an earlier run may have left behind is removed first. */
+/** Builds the three hosts anew; what a killed run may have left behind is removed first. */
 export function labUp(): void {
   labDown();
+  removeLeftovers();
   for (const namespace of NAMESPACES) {
     run(["ip", "netns", "add", namespace]);
     ip(namespace, ["link set lo up"]);
@@ -59,12 +62,26 @@ export function labUp(): void {
 
 /** Ends whatever runs in the hosts and removes them; does nothing where there are none. */
 export function labDown(): void {
-  const present = run(["ip", "netns", "list"]);
-  for (const namespace of NAMESPACES) {
-    if (!new RegExp(`^${namespace}\\b`, "m").test(present)) continue;
-    for (const pid of run(["ip", "netns", "pids", namespace]).split("\n").filter(Boolean)) kill(Number(pid));
-    run(["ip", "netns", "delete", namespace]);
+  const present = namespaces();
+  for (const namespace of NAMESPACES) if (present.includes(namespace)) remove(namespace);
+}
+
+/** Removes the hosts of processes that are no more. */
+function removeLeftovers(): void {
+  for (const namespace of namespaces()) {
+    const [, pid] = /^vxbench-(\d+)-/.exec(namespace) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) remove(namespace);
   }
+}
+
+function namespaces(): string[] {
+  const lines = run(["ip", "netns", "list"]).split("\n");
+  return lines.map((line) => line.split(" ")[0]); // behind the name there may be an id
+}
+
+function remove(namespace: string): void {
+  for (const pid of run(["ip", "netns", "pids", namespace]).split("\n").filter(Boolean)) kill(Number(pid));
+  run(["ip", "netns", "delete", namespace]);
 }
 
 /** Runs lines of the `ip` command in a host, in one process. */

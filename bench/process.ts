@@ -42,7 +42,7 @@ export function start(command: readonly string[], timeoutMs: number): Running {
   const finished = outcome(child, command, timeoutMs).then(
     () => stdout,
     (error: Error) => {
-      throw new Error(`${error.message}${all === "" ? "" : `: ${all.trim().slice(-500)}`}`);
+      throw new Error(`${error.message}${all === "" ? "" : `: ${all.trim().slice(-300)}`}`);
     },
   );
   finished.catch(() => undefined); // whoever waits for it sees the error; nobody has to wait
@@ -52,7 +52,7 @@ export function start(command: readonly string[], timeoutMs: number): Running {
 
 function outcome(child: ChildProcess, command: readonly string[], timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const name = command.join(" ");
+    const name = shortName(command);
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
       reject(new Error(`${name}: still running after ${timeoutMs / 1000} s`));
@@ -65,6 +65,12 @@ function outcome(child: ChildProcess, command: readonly string[], timeoutMs: num
       else reject(new Error(`${name}: ${signal ?? `exit code ${code}`}`));
     });
   });
+}
+
+/** Enough to tell which program it was, without the host it ran in and its many arguments. */
+function shortName(command: readonly string[]): string {
+  const words = command.slice(0, 3).join(" ") === "ip netns exec" ? command.slice(4) : command;
+  return words.slice(0, 2).join(" ");
 }
 
 async function stop(child: ChildProcess, finished: Promise<unknown>): Promise<void> {

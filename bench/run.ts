@@ -137,23 +137,23 @@ async function measurePeer(plan: Plan, kind: PeerKind, report: Report): Promise<
 
 async function measureOnce(plan: Plan, kind: PeerKind, peer: Peer, measure: Measure, report: Report) {
   const obstacle = measure.obstacle?.();
-  if (obstacle !== undefined) return report.fail(kind.name, measure.title, obstacle);
+  if (obstacle !== undefined) return report.fail(kind.name, measure, obstacle);
   try {
     acquaint(); // a switch may have forgotten them under load
     for (const figure of await measure.run({ peer, seconds: plan.seconds })) {
       say(`  ${figure.title}: ${figure.value.toFixed(figure.digits)} ${figure.unit}`);
-      report.add(kind.name, figure);
+      report.add(kind.name, measure, figure);
     }
   } catch (error) {
     say(`  ${measure.title}: ${reason(error)}`);
-    report.fail(kind.name, measure.title, reason(error));
+    report.fail(kind.name, measure, reason(error));
   }
 }
 
-/** Errors end up in a table's cell: one line without its separator. */
+/** Errors end up in a Markdown list: one line. */
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/\s+/g, " ").replaceAll("|", "/").slice(0, 300);
+  return text.replaceAll(/\s+/g, " ").slice(0, 400);
 }
 
 function say(line: string): void {
