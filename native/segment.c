@@ -20,8 +20,7 @@ void csum_fill(const struct frame *f, uint8_t *out) {
   store16(out + f->csum_start + f->csum_offset, value ? value : 0xffff);
 }
 
-// Offset of the IP header behind up to two VLAN tags, or 0 if the frame carries no IP. Needs 22 readable bytes.
-static uint32_t find_l3(const uint8_t *frame, bool *ipv6) {
+uint32_t find_l3(const uint8_t *frame, bool *ipv6) {
   uint32_t at = 12;
   uint16_t type = ntohs(load16(frame + at));
   for (int tags = 0; tags < 2 && (type == 0x8100 || type == 0x88a8); tags++) {

@@ -62,6 +62,9 @@ uint32_t cut_length(const struct cut *cut, uint32_t index);
 // Writes segment `index`, checksums filled, to `out`, which has room for cut_length bytes.
 void cut_write(const struct cut *cut, uint32_t index, uint8_t *out);
 
+// Offset of the IP header behind up to two VLAN tags, or 0 if the frame carries no IP. Needs 22 readable bytes.
+uint32_t find_l3(const uint8_t *frame, bool *ipv6);
+
 // True if the checksum field lies within the frame.
 bool csum_fits(const struct frame *frame);
 

@@ -8,7 +8,7 @@
 #include "segment.h"
 #include "udp-address.h"
 
-enum { MESSAGES_MAX = 128, VXLAN_HEADER = 8, INNER_IP = VXLAN_HEADER + 14 };
+enum { MESSAGES_MAX = 128, VXLAN_HEADER = 8, INNER_HEADERS = 14 + 2 * 4 + 20 };  // Ethernet, two VLAN tags, IPv4
 
 struct control {
   int gro_size;  // 0 = a single datagram
@@ -27,11 +27,12 @@ static struct control read_control(struct msghdr *message) {
 // UDP_GRO tells a segment size for two things: datagrams merged on the way (a VXLAN header every gro_size bytes), and one
 // datagram that holds an inner UDP super-frame. Only the latter has an inner IP packet as long as the whole.
 static bool holds_super_frame(const uint8_t *datagram, uint32_t length) {
-  if (length < INNER_IP + 40) return false;
-  uint16_t type = ntohs(load16(datagram + VXLAN_HEADER + 12));
-  if (type == 0x0800) return (uint32_t)ntohs(load16(datagram + INNER_IP + 2)) + INNER_IP == length;
-  if (type == 0x86dd) return (uint32_t)ntohs(load16(datagram + INNER_IP + 4)) + INNER_IP + 40 == length;
-  return false;
+  if (length < VXLAN_HEADER + INNER_HEADERS) return false;
+  bool ipv6;
+  uint32_t l3 = find_l3(datagram + VXLAN_HEADER, &ipv6);
+  const uint8_t *ip = datagram + VXLAN_HEADER + l3;
+  uint32_t ip_bytes = ipv6 ? 40u + ntohs(load16(ip + 4)) : ntohs(load16(ip + 2));
+  return l3 != 0 && VXLAN_HEADER + l3 + ip_bytes == length;
 }
 
 static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const struct control *control,
