@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { waitUntil } from "../../../src/control/lab/command.ts";
 import type { Host } from "../../../src/control/lab/host.ts";
 
-const SCRIPT_TIMEOUT_MS = 40_000;
+const SCRIPT_TIMEOUT_MS = 20_000;
 const READY_TIMEOUT_MS = 5000;
 
 export interface PingOptions {
