@@ -16,7 +16,6 @@ enum {
   FRAME_CSUM_OFFSET = 6,
   FRAME_FLOW = 7,         // hash of the inner flow
   FRAME_REMOTE = 8,       // 4 words: the sender's IPv6 or IPv4-mapped address, as on the wire
-  FRAME_OVERRUNS = 12,    // datagrams that this socket has lost so far (SO_RXQ_OVFL)
   FRAME_WORDS = 16,
 };
 

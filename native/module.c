@@ -18,6 +18,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "closeFd", close_fd);
   offer(env, exports, "udpOpen", udp_open);
   offer(env, exports, "udpShareAddress", udp_share_address);
+  offer(env, exports, "udpDrops", udp_drops);
   offer(env, exports, "udpPathMtu", udp_path_mtu);
   offer(env, exports, "udpReceive", udp_receive);
   offer(env, exports, "udpTransmit", udp_transmit);

@@ -10,18 +10,12 @@
 
 enum { MESSAGES_MAX = 128, VXLAN_HEADER = 8, INNER_HEADERS = 14 + 2 * 4 + 20 };  // Ethernet, two VLAN tags, IPv4
 
-struct control {
-  int gro_size;  // 0 = a single datagram
-  int32_t overruns;
-};
-
-static struct control read_control(struct msghdr *message) {
-  struct control control = {.gro_size = 0, .overruns = 0};
-  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) memcpy(&control.gro_size, CMSG_DATA(c), sizeof control.gro_size);
-    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) memcpy(&control.overruns, CMSG_DATA(c), 4);
-  }
-  return control;
+// Bytes of each datagram that the kernel merged into this message (UDP_GRO); 0 = a single one.
+static uint32_t merged_size(struct msghdr *message) {
+  int size = 0;
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) memcpy(&size, CMSG_DATA(c), sizeof size);
+  return size > 0 ? (uint32_t)size : 0;
 }
 
 // UDP_GRO tells a segment size for two things: datagrams merged on the way (a VXLAN header every gro_size bytes), and one
@@ -35,8 +29,7 @@ static bool holds_super_frame(const uint8_t *datagram, uint32_t length) {
   return l3 != 0 && VXLAN_HEADER + l3 + ip_bytes == length;
 }
 
-static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const struct control *control,
-                      const int32_t remote[4]) {
+static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const int32_t remote[4]) {
   row[FRAME_OFFSET] = (int32_t)offset;
   row[FRAME_LENGTH] = (int32_t)length;
   row[FRAME_FLAGS] = flags;
@@ -46,29 +39,28 @@ static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags,
   row[FRAME_CSUM_OFFSET] = 0;
   row[FRAME_FLOW] = 0;
   memcpy(row + FRAME_REMOTE, remote, 16);
-  row[FRAME_OVERRUNS] = control->overruns;
 }
 
 // Writes the rows of one message and returns how many; a merged one becomes a row for each datagram in it.
 static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t length, int32_t *rows, uint32_t rows_max,
                            const uint8_t *datagram) {
-  struct control control = read_control(message);
+  uint32_t step = merged_size(message);
   int32_t remote[4];
   address_to_words(message->msg_name, remote);
   int flags = message->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0;
-  if (control.gro_size <= 0 || (uint32_t)control.gro_size >= length || flags) {
-    write_row(rows, offset, length, flags, &control, remote);
+  if (step == 0 || step >= length || flags) {
+    write_row(rows, offset, length, flags, remote);
     return 1;
   }
   if (holds_super_frame(datagram, length)) {
-    write_row(rows, offset, length, flags, &control, remote);
+    write_row(rows, offset, length, flags, remote);
     rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
-    rows[FRAME_GSO_SIZE] = control.gro_size;
+    rows[FRAME_GSO_SIZE] = (int32_t)step;
     return 1;
   }
-  uint32_t step = (uint32_t)control.gro_size, count = 0;
+  uint32_t count = 0;
   for (uint32_t at = 0; at < length && count < rows_max; at += step, count++)
-    write_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, &control, remote);
+    write_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, remote);
   return count;
 }
 
@@ -87,7 +79,7 @@ napi_value udp_receive(napi_env env, napi_callback_info info) {
   struct mmsghdr messages[MESSAGES_MAX];
   struct iovec slices[MESSAGES_MAX];
   union socket_address senders[MESSAGES_MAX];
-  char controls[MESSAGES_MAX][CMSG_SPACE(sizeof(int)) * 2];
+  _Alignas(struct cmsghdr) char controls[MESSAGES_MAX][CMSG_SPACE(sizeof(int))];
   for (uint32_t i = 0; i < slots; i++) {
     slices[i] = (struct iovec){arena.at + base + i * slot_bytes, slot_bytes};
     messages[i].msg_hdr = (struct msghdr){.msg_name = &senders[i], .msg_namelen = sizeof senders[i], .msg_iov = &slices[i],

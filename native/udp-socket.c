@@ -1,6 +1,7 @@
 // Opening the sockets of the UDP underlay, and asking the kernel for a path's MTU.
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <unistd.h>
 
@@ -21,11 +22,12 @@ static void set_buffer(int fd, int force_name, int name, int bytes) {
   if (set_int(fd, SOL_SOCKET, force_name, bytes) < 0) set_int(fd, SOL_SOCKET, name, bytes);
 }
 
-static int prepare_receiving(int fd, int bytes) {
+static void prepare_receiving(int fd, int bytes) {
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
   // Without UDP_GRO (before Linux 5.0) datagrams simply come one by one.
   set_int(fd, SOL_UDP, UDP_GRO, 1);
-  return set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  // No SO_RXQ_OVFL: its message is copied from the sk_buff's control block, and when the datagram was a TCP segment of a
+  // local namespace (a clone from another slab), hardened kernels take that for an attack and kill the thread.
 }
 
 // A socket that only lends its source port takes nothing in: a filter that accepts zero bytes.
@@ -71,7 +73,8 @@ napi_value udp_open(napi_env env, napi_callback_info info) {
   int fd = open_bound(family, &local, length, reuse, &call);
   if (fd < 0) return throw_errno(env, call, errno);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
-  if ((receives ? prepare_receiving(fd, buffer_bytes) : refuse_receiving(fd)) < 0) {
+  if (receives) prepare_receiving(fd, buffer_bytes);
+  if (!receives && refuse_receiving(fd) < 0) {
     int error = errno;
     close(fd);
     return throw_errno(env, "setsockopt", error);
@@ -88,6 +91,17 @@ napi_value udp_share_address(napi_env env, napi_callback_info info) {
   if (!a.ok) return NULL;
   if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0) return throw_errno(env, "setsockopt", errno);
   return undefined_value(env);
+}
+
+// udpDrops(fd) -> datagrams that the kernel dropped since the socket was opened, its receive queue being full; modulo 2^32.
+napi_value udp_drops(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  if (!a.ok) return NULL;
+  uint32_t meminfo[SK_MEMINFO_VARS] = {0};
+  socklen_t size = sizeof meminfo;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo, &size) < 0) return throw_errno(env, "getsockopt SO_MEMINFO", errno);
+  return int_value(env, (int32_t)meminfo[SK_MEMINFO_DROPS]);
 }
 
 // udpPathMtu(ipv6, localWords, remoteWords, port) -> bytes of an outer packet that reach the remote, as the kernel knows it.

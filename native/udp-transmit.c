@@ -188,8 +188,9 @@ static void flush(struct sender *s) {
 // ---- 2. append
 
 static bool joins(const struct sender *s, uint32_t bytes) {
+  if (!s->open) return false;
   const struct train *train = &s->trains[s->train_count - 1];
-  return s->open && bytes <= train->frame_bytes && train->frame_count < TRAIN_FRAMES_MAX &&
+  return bytes <= train->frame_bytes && train->frame_count < TRAIN_FRAMES_MAX &&
          train->length + bytes <= TRAIN_BYTES_MAX && s->staging_used + bytes <= s->staging.length;
 }
 

@@ -28,10 +28,9 @@ export const MIRROR_QUEUE_DROPS = 2;
 export const MIRROR_OUTPUT_DROPS = 3;
 export const MIRROR_COUNTERS = 4;
 
-export const OVERRUNS = 0;
 /** Batches processed: while it stands still the loop sleeps (or hangs). */
-export const BREATHS = 1;
-const GLOBAL_COUNTERS = 2;
+export const BREATHS = 0;
+const GLOBAL_COUNTERS = 1;
 
 const PORTS_AT = GLOBAL_COUNTERS;
 const BRIDGES_AT = PORTS_AT + PORTS_MAX * PORT_COUNTERS;

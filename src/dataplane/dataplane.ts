@@ -84,6 +84,7 @@ class ThreadedDataplane implements Dataplane {
         memory: { counters: this.countersMemory, destinations: this.destinationsMemory },
       } satisfies Omit<ForwardingWorkerData, "wakeFd">,
       replay: () => [this.allCommands()],
+      ping: [],
       onNews: ({ device, errno }) => void this.inTurn(() => this.ports.failed(device, errno)),
       onCrash: (error, pauseMs) =>
         onEvent(
@@ -114,7 +115,7 @@ class ThreadedDataplane implements Dataplane {
       ports: Array.from(this.ports.all(), (port) => portStatus(this.counters, this.ports, port)),
       mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(this.counters, mirror)),
       vteps: vtepStatus(this.ports),
-      underlay: underlayStatus(this.counters),
+      underlay: underlayStatus(this.counters, this.ports.underlays.receiveOverruns()),
       workerRestarts: this.thread.restarts + this.mirrors.restarts,
     };
   }

@@ -26,9 +26,9 @@ import { createTransmit } from "./stages/transmit.ts";
 import { NO_PORT, type Tables } from "./tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { BREATHS, DROPS, FLOOD_COPIES, OVERRUNS } = counterLayout;
+const { BREATHS, DROPS, FLOOD_COPIES } = counterLayout;
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
-const { DROPPED_PORT, FLOOD, FRAME_OVERRUNS, FRAME_PORT, FRAME_SHIFT, FRAME_SOURCE, FRAME_TARGET } = layout;
+const { DROPPED_PORT, FLOOD, FRAME_PORT, FRAME_SHIFT, FRAME_SOURCE, FRAME_TARGET } = layout;
 
 const { no_destination } = Drop;
 
@@ -42,7 +42,7 @@ export interface Forwarder {
 /** The forwarder over these tables, made once a thread; `view` is over the arena that the rows point into. */
 export function createForwarder(tables: Tables, view: DataView): Forwarder {
   const { frames, counters, destinations, bridges, portBridge, transmitMirrors } = tables;
-  const { devices, devicePort, devicePortDestination, deviceOverruns } = tables;
+  const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
   const inspect = createInspect(tables, view);
   const { touch, learn, lookUp } = createLearn(tables);
@@ -53,12 +53,8 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
   function forward(device: number, count: number): void {
     const { encapsulated } = devices[device] as Device;
     counters[BREATHS]++;
-    if (encapsulated) {
-      countOverruns(device, frames[((count - 1) << FRAME_SHIFT) + FRAME_OVERRUNS]);
-      decap(device, count);
-    } else {
-      enter(device, count);
-    }
+    if (encapsulated) decap(device, count);
+    else enter(device, count);
     inspect(count, encapsulated);
     if (tables.mirrorCount > 0) mirror.received(count);
     if (tables.hasLargeFdb) touch(count);
@@ -67,14 +63,6 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     deliver(count);
     flush();
     if (tables.mirrorCount > 0) mirror.publish();
-  }
-
-  /** Each socket counts for itself, from its opening on, modulo 2^32. */
-  function countOverruns(device: number, overruns: number): void {
-    const more = (overruns - deviceOverruns[device]) | 0;
-    if (more <= 0) return;
-    counters[OVERRUNS] += more;
-    deviceOverruns[device] = overruns;
   }
 
   /** In place of decap, where a device is a port of its own and frames come bare. */

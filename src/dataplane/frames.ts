@@ -15,8 +15,6 @@ export const FRAME_CSUM_OFFSET = 6;
 export const FRAME_FLOW = 7;
 /** Four words: the sender's IPv6 or IPv4-mapped address, in wire order. */
 export const FRAME_REMOTE = 8;
-/** Datagrams that the socket has lost so far, modulo 2^32 (SO_RXQ_OVFL). */
-export const FRAME_OVERRUNS = 12;
 /** Ingress port; 0 = dropped, the later stages pass it by. */
 export const FRAME_PORT = 13;
 /** Destination index of where the frame came from: what is learnt, and where it never returns to. */

@@ -64,10 +64,9 @@ export class WorkerLink<Request, Reply, News> {
       failure = error instanceof Error ? error : new Error(String(error));
     });
     this.worker.on("exit", (code) => {
-      this.ended = failure ?? new Error(`the thread has ended (${code})`);
-      for (const { reject } of this.waiting.values()) reject(this.ended);
-      this.waiting.clear();
-      onEnd(failure ?? (code === 0 ? null : this.ended));
+      const ended = failure ?? new Error(`the thread has ended (${code})`);
+      this.abandon(ended);
+      onEnd(failure ?? (code === 0 ? null : ended));
     });
   }
 
@@ -83,7 +82,15 @@ export class WorkerLink<Request, Reply, News> {
   }
 
   async terminate(): Promise<void> {
+    this.abandon(new Error("the thread was terminated"));
     await this.worker.terminate();
+  }
+
+  /** Nobody will answer any more. */
+  private abandon(error: Error): void {
+    this.ended = error;
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
   }
 
   private settle(id: number, reply: Reply): void {

@@ -49,6 +49,7 @@ export class Mirrors {
       script: new URL("./mirror-worker.js", import.meta.url),
       data: { counters: options.counters } satisfies Omit<MirrorWorkerData, "wakeFd">,
       replay: () => this.openMirrors().map((mirror) => this.openRequest(mirror, true)),
+      ping: null,
       onNews: ({ index, error }) => this.outputRefused(index, error),
       onCrash: (error, pauseMs) =>
         options.onEvent(

@@ -12,7 +12,6 @@ import {
   MIRROR_PACKETS,
   MIRROR_QUEUE_DROPS,
   mirrorCounter,
-  OVERRUNS,
   portCounter,
   RX_BYTES,
   RX_PACKETS,
@@ -112,12 +111,12 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
   return Array.from(rows.values());
 }
 
-export function underlayStatus(counters: Float64Array): UnderlayStatus {
+export function underlayStatus(counters: Float64Array, receiveOverruns: number): UnderlayStatus {
   return {
     io: "udp",
     reason: "UDP sockets: need no privilege and work with every device",
     receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
-    receiveOverruns: counters[OVERRUNS],
+    receiveOverruns,
     drops: dropCounts(counters, UNDERLAY_PORT),
   };
 }

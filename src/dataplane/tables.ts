@@ -39,8 +39,6 @@ export class Tables {
   /** Port of a device with bare Ethernet frames, or NO_PORT. */
   readonly devicePort = new Int32Array(DEVICES_MAX).fill(NO_PORT);
   readonly devicePortDestination = new Int32Array(DEVICES_MAX);
-  /** What each socket said last that the kernel had dropped, modulo 2^32; together they are the counter OVERRUNS. */
-  readonly deviceOverruns = new Int32Array(DEVICES_MAX);
   /** For a socket with a specific local address: the wildcard socket on the same UDP port, or itself. */
   readonly deviceFallback = new Int32Array(DEVICES_MAX);
 
@@ -59,6 +57,5 @@ export class Tables {
     this.devices[index] = null;
     this.lists[index] = null;
     this.devicePort[index] = NO_PORT;
-    this.deviceOverruns[index] = 0;
   }
 }

@@ -4,7 +4,7 @@ import { type Address, parseAddress, wildcard } from "./address.ts";
 import { explainSocket } from "./explain.ts";
 import type { ForwardingCommand } from "./forwarding-worker.ts";
 import type { IndexPool } from "./index-pool.ts";
-import { closeUdpSockets, openUdpSockets, type UdpSockets } from "./io/udp-underlay.ts";
+import { closeUdpSockets, openUdpSockets, type UdpSockets, udpDrops } from "./io/udp-underlay.ts";
 import { SystemError } from "./system-error.ts";
 
 export interface Underlay {
@@ -21,6 +21,8 @@ export class Underlays {
   private readonly open = new Map<string, Underlay>();
   private readonly indices: IndexPool;
   private readonly bufferBytes: number;
+  /** Of sockets that are closed by now. */
+  private pastOverruns = 0;
 
   constructor(indices: IndexPool, bufferBytes: number) {
     this.indices = indices;
@@ -53,6 +55,7 @@ export class Underlays {
 
   close(underlay: Underlay): void {
     for (const [key, open] of this.open) if (open === underlay) this.open.delete(key);
+    this.pastOverruns += udpDrops(underlay.sockets);
     closeUdpSockets(underlay.sockets);
     this.indices.give(underlay.device);
   }
@@ -62,8 +65,11 @@ export class Underlays {
     this.open.clear();
   }
 
-  all(): Iterable<Underlay> {
-    return this.open.values();
+  /** Datagrams that the kernel dropped because a receive queue was full. */
+  receiveOverruns(): number {
+    let total = this.pastOverruns;
+    for (const { sockets } of this.open.values()) total += udpDrops(sockets);
+    return total;
   }
 
   /** All devices with their fallbacks, which change as wildcard sockets come and go. */

@@ -1,8 +1,7 @@
 // Datagrams that are not what they should be: each is counted under its reason, none is forwarded, none teaches anything.
 import { describe, expect, test } from "vitest";
-import { OVERRUNS } from "../../src/dataplane/counters.ts";
 import type { DropReasonName } from "../../src/dataplane/drop-reason.ts";
-import { FLAG_BAD_OFFLOAD, FLAG_TRUNCATED, FRAME_FLAGS, FRAME_OVERRUNS } from "../../src/dataplane/frames.ts";
+import { FLAG_BAD_OFFLOAD, FLAG_TRUNCATED, FRAME_FLAGS } from "../../src/dataplane/frames.ts";
 import { Lab } from "./lab.ts";
 import {
   ALICE,
@@ -136,42 +135,6 @@ describe("the inner frame", () => {
     lab.receiveRaw("tap0", { bytes: frame(), row: { [FRAME_FLAGS]: FLAG_BAD_OFFLOAD } });
     expect(lab.drops()).toEqual({ tap0: { offload_invalid: 1 } });
     expect(lab.fdb()).toEqual([]);
-  });
-});
-
-describe("datagrams that the kernel dropped", () => {
-  test("are counted as the socket tells", () => {
-    const lab = new Lab(PORTS);
-    const from = { bytes: vxlan(VNI, frame()), remote: lab.remoteOf("client1") };
-    lab.receiveRaw("underlay0", from, { ...from, row: { [FRAME_OVERRUNS]: 7 } });
-    expect(lab.counters[OVERRUNS]).toBe(7);
-    lab.receiveRaw("underlay0", { ...from, row: { [FRAME_OVERRUNS]: 9 } });
-    expect(lab.counters[OVERRUNS]).toBe(9);
-  });
-
-  test("are the sum over all sockets, and never become fewer", () => {
-    const lab = new Lab({
-      underlays: { first: "", second: "" },
-      ports: [
-        { name: "client1", underlay: "first" },
-        { name: "client2", underlay: "second" },
-      ],
-    });
-    const from = (port: string) => ({ bytes: vxlan(VNI, frame()), remote: lab.remoteOf(port) });
-    lab.receiveRaw("first", { ...from("client1"), row: { [FRAME_OVERRUNS]: 7 } });
-    lab.receiveRaw("second", { ...from("client2"), row: { [FRAME_OVERRUNS]: 2 } });
-    expect(lab.counters[OVERRUNS]).toBe(9);
-    lab.receiveRaw("second", { ...from("client2"), row: { [FRAME_OVERRUNS]: 2 } });
-    expect(lab.counters[OVERRUNS]).toBe(9);
-  });
-
-  test("are counted on when a socket's own count passes 2^32", () => {
-    const lab = new Lab(PORTS);
-    const from = { bytes: vxlan(VNI, frame()), remote: lab.remoteOf("client1") };
-    for (const count of [0x60000000, 0xc0000000 | 0, 5]) {
-      lab.receiveRaw("underlay0", { ...from, row: { [FRAME_OVERRUNS]: count } });
-    }
-    expect(lab.counters[OVERRUNS]).toBe(2 ** 32 + 5);
   });
 });
 

@@ -26,6 +26,8 @@ export interface Native {
     reuse: number,
   ): number;
   udpShareAddress(fd: number, on: number): void;
+  /** Datagrams that found the receive queue full since the socket was opened, as an int32 that wraps. */
+  udpDrops(fd: number): number;
   /** Throws ENETUNREACH, EADDRNOTAVAIL … */
   udpPathMtu(ipv6: number, local: Int32Array, remote: Int32Array, port: number): number;
   udpReceive(

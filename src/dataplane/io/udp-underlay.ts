@@ -51,6 +51,11 @@ export function closeUdpSockets(sockets: UdpSockets): void {
   for (const fd of sockets.senders) native().closeFd(fd);
 }
 
+/** Datagrams that found the receive queue full since the sockets were opened, modulo 2^32. */
+export function udpDrops(sockets: UdpSockets): number {
+  return native().udpDrops(sockets.receiver) >>> 0;
+}
+
 /** Bytes of an outer packet that reach the remote, as the kernel knows it; 0 if it has no route now. */
 export function udpPathMtu(ipv6: boolean, local: Int32Array, remote: Int32Array, port: number): number {
   try {
