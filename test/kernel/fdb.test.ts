@@ -39,10 +39,10 @@ describe("with the default ageing", () => {
     await lab.client1.ping(OWN_LEG.ipv4);
     expect((await fdbRow(lab, MOVED_MAC))?.port).toBe("client1");
 
+    const movedBefore = sum(await lab.metrics(), "vxswitch_fdb_moved_total");
     await lab.client1.run("ip", "link", "set", "vxlan0", "address", "02:00:00:00:0b:0b");
     await lab.client2.run("ip", "link", "set", "vxlan0", "address", MOVED_MAC);
     await lab.test.run("ip", "neigh", "flush", "dev", "br0");
-    const movedBefore = sum(await lab.metrics(), "vxswitch_fdb_moved_total");
     expect(await lab.client2.ping(OWN_LEG.ipv4)).toBe(3);
     expect((await fdbRow(lab, MOVED_MAC))?.port).toBe("client2");
     expect(sum(await lab.metrics(), "vxswitch_fdb_moved_total")).toBeGreaterThan(movedBefore);
