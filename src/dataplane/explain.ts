@@ -1,21 +1,13 @@
 // What went wrong with the system, as a sentence with the remedy.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { errorCode } from "./system-error.ts";
 
 /** Why the UDP socket of a VTEP could not be opened. */
 export function explainSocket(error: unknown, local: string | null, port: number): string {
   const at = local === null ? `UDP port ${port}` : `UDP port ${port} at ${local}`;
   switch (errorCode(error)) {
-    case "EADDRINUSE": {
-      const taken = kernelVxlanDevices();
-      if (taken.length > 0) {
-        return (
-          `${at} is taken, most likely by the kernel's VXLAN device ${taken.join(", ")} in this network namespace: ` +
-          `remove it (ip link del ${taken[0]}), or give one of the two another port (dstport)`
-        );
-      }
-      return `${at} is taken by another program: 'ss -ulpn sport = ${port}' names it; stop it or set another dstport`;
-    }
+    case "EADDRINUSE":
+      return `${at} is taken ${takenBy(port)}`;
     case "EADDRNOTAVAIL":
       return `no interface of this host has the address ${local}: 'ip address' lists them; correct 'local' or leave it out`;
     case "EACCES":
@@ -50,17 +42,61 @@ export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Names of the kernel's VXLAN devices in this network namespace. */
+/** By whom a UDP port is taken, and what to do. A socket that no process has open is the kernel's own. */
+function takenBy(port: number): string {
+  const holder = holderOf(inodesOf(port));
+  if (holder !== null) return `by ${holder}: stop it, or set another dstport`;
+  const device = kernelVxlanDevices()[0] ?? "DEVICE";
+  return (
+    `by a VXLAN device of the kernel in this network namespace ('ip -d link show type vxlan' names it): remove it ` +
+    `(ip link del ${device}), or give one of the two another port (dstport)`
+  );
+}
+
+/** Inodes of the UDP sockets at a port (proc(5), /proc/net/udp). */
+function inodesOf(port: number): string[] {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return ["/proc/net/udp", "/proc/net/udp6"].flatMap((table) =>
+    readText(table)
+      .split("\n")
+      .map((row) => row.trim().split(/\s+/))
+      .filter((fields) => fields[1]?.endsWith(wanted))
+      .map((fields) => fields[9]),
+  );
+}
+
+/** The process that has one of these sockets open, as far as we may look; null if there is none. */
+function holderOf(inodes: readonly string[]): string | null {
+  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const held = readdirSync(`/proc/${pid}/fd`).some((fd) =>
+        wanted.has(readlinkSync(`/proc/${pid}/fd/${fd}`)),
+      );
+      if (held) return `${readText(`/proc/${pid}/comm`).trim()} (process ${pid})`;
+    } catch {
+      // It has ended, or is not ours to look into.
+    }
+  }
+  return null;
+}
+
+/** Names of the kernel's VXLAN devices in this network namespace, as far as /sys shows this namespace. */
 function kernelVxlanDevices(): string[] {
   try {
-    return readdirSync("/sys/class/net").filter((name) => {
-      try {
-        return readFileSync(`/sys/class/net/${name}/uevent`, "utf8").includes("DEVTYPE=vxlan");
-      } catch {
-        return false;
-      }
-    });
+    return readdirSync("/sys/class/net").filter((name) =>
+      readText(`/sys/class/net/${name}/uevent`).includes("DEVTYPE=vxlan"),
+    );
   } catch {
     return [];
+  }
+}
+
+/** A file's text, or "" where it cannot be read. */
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
   }
 }
