@@ -52,12 +52,12 @@ export interface End {
   readonly underlay: UdpUnderlay;
 }
 
-export function end(address: string, port: number): End {
+export function end(address: string, port: number, bufferBytes = BUFFER_BYTES): End {
   const arena = arenaOver(new ArrayBuffer(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
   const frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   const destinations = new Int32Array(64 * DESTINATION_WORDS);
   const { ipv6, words } = parseAddress(address);
-  const sockets = openUdpSockets(ipv6, words, port, BUFFER_BYTES, []);
+  const sockets = openUdpSockets(ipv6, words, port, bufferBytes, []);
   cleanups.push(() => closeUdpSockets(sockets));
   return { arena, frames, destinations, underlay: new UdpUnderlay(sockets, arena, frames, destinations) };
 }

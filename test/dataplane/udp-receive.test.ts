@@ -11,6 +11,7 @@ import {
   GSO_NONE,
   GSO_UDP_L4,
 } from "../../src/dataplane/frames.ts";
+import { native } from "../../src/dataplane/io/native.ts";
 import {
   closeUdpSockets,
   openUdpSockets,
@@ -95,6 +96,19 @@ describe("receiving", () => {
       expect([got[0].row[FRAME_GSO_TYPE], got[0].row[FRAME_GSO_SIZE]]).toEqual([GSO_UDP_L4, pieceBytes + 8]);
     },
   );
+
+  test("what finds the receive queue full is counted by the socket", () => {
+    const port = 34_000 + Math.floor(Math.random() * 2000);
+    const sender = end(HERE, 0);
+    const receiver = end(THERE, port, 8192);
+    aim(sender, 0, { port });
+    // Each longer than the one before, so that none shares a train: the kernel counts a train as one.
+    const outgoing = Array.from({ length: 200 }, (_, i) => ({ bytes: sized(1000 + i) }));
+    expect(transmit(sender, outgoing).every((result) => result === "")).toBe(true);
+    const received = receive(receiver).length;
+    expect(received).toBeLessThan(outgoing.length);
+    expect(native().udpDrops(receiver.underlay.fd)).toBe(outgoing.length - received);
+  });
 
   test("an empty socket has nothing, and one that is closed says why", () => {
     const { receiver } = ends();
