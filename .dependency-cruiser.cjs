@@ -11,7 +11,8 @@ module.exports = {
     },
     {
       name: "dataplane-without-packages",
-      comment: "the data plane runs on Node itself and the addon alone; only addresses are parsed by a library",
+      comment:
+        "the data plane runs on Node itself and the addon alone; only addresses are parsed by a library",
       severity: "error",
       from: { path: "^src/dataplane", pathNot: "^src/dataplane/address\\.ts$" },
       to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer"] },
