@@ -29,7 +29,7 @@ import {
   FRAME_SHIFT,
   type TransmitList,
 } from "../src/dataplane/frames.ts";
-import { tuneV8 } from "../src/dataplane/v8-tuning.ts";
+import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
 import { describeMachine } from "./machine.ts";
 import { writeSection } from "./results.ts";
 import { median, spread } from "./statistics.ts";

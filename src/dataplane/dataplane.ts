@@ -4,20 +4,14 @@
 import { monotonicMs } from "./clock.ts";
 import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
-import { textOf } from "./explain.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "./fdb.ts";
-import type {
-  DeviceFailed,
-  ForwardingCommand,
-  ForwardingReply,
-  ForwardingRequest,
-  ForwardingWorkerData,
-} from "./forwarding-worker.ts";
-import { IndexPool } from "./index-pool.ts";
+import { textOf } from "./inventory/explain.ts";
+import { IndexPool } from "./inventory/index-pool.ts";
+import { Mirrors } from "./inventory/mirrors.ts";
+import { Ports } from "./inventory/ports.ts";
+import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
 import { BRIDGES_MAX } from "./limits.ts";
 import { formatMac, parseMac } from "./mac.ts";
-import { Mirrors } from "./mirrors.ts";
-import { Ports } from "./ports.ts";
 import type {
   BridgeSpec,
   Change,
@@ -27,8 +21,14 @@ import type {
   StaticFdbSpec,
   SwitchStatus,
 } from "./spec.ts";
-import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./status.ts";
-import { SupervisedThread } from "./supervised-thread.ts";
+import type {
+  DeviceFailed,
+  ForwardingCommand,
+  ForwardingReply,
+  ForwardingRequest,
+  ForwardingWorkerData,
+} from "./threads/forwarding-worker.ts";
+import { SupervisedThread } from "./threads/supervised-thread.ts";
 
 export interface DataplaneOptions {
   /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding thread. */
@@ -79,7 +79,7 @@ class ThreadedDataplane implements Dataplane {
     this.mirrors = new Mirrors({ counters: this.countersMemory, ports: this.ports, send, onEvent });
     this.thread = new SupervisedThread({
       name: "forwarding",
-      script: new URL("./forwarding-worker.js", import.meta.url),
+      script: new URL("./threads/forwarding-worker.js", import.meta.url),
       data: {
         memory: { counters: this.countersMemory, destinations: this.destinationsMemory },
       } satisfies Omit<ForwardingWorkerData, "wakeFd">,

@@ -1,6 +1,6 @@
 // What went wrong with the system, as a sentence with the remedy.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { errorCode } from "./system-error.ts";
+import { errorCode } from "../system-error.ts";
 
 /** Why the UDP socket of a VTEP could not be opened. */
 export function explainSocket(error: unknown, local: string | null, port: number): string {

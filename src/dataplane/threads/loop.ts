@@ -1,10 +1,10 @@
 // The forwarding thread's life: wait for devices, let each ready one deliver a batch, forward it, look at the clock.
 // Spins briefly after the last frame, then blocks: an idle switch costs next to nothing.
-import { monotonicMs, wallBaseMs } from "./clock.ts";
-import type { Device } from "./device.ts";
-import type { Forwarder } from "./forwarder.ts";
-import type { BatchClock } from "./io/mirror-queue.ts";
-import { Poller, type WakeUp } from "./io/poller.ts";
+import { monotonicMs, wallBaseMs } from "../clock.ts";
+import type { Device } from "../device.ts";
+import type { Forwarder } from "../forwarder.ts";
+import type { BatchClock } from "../io/mirror-queue.ts";
+import { Poller, type WakeUp } from "../io/poller.ts";
 
 /** After the last frame; about the time in which the next one of a busy flow arrives. */
 const SPIN_MS = 0.05;

@@ -1,11 +1,11 @@
 // The control thread's view of the underlay: one set of sockets for each (family, local address, UDP port) that a port
 // uses, opened with the first port and closed with the last.
-import { type Address, parseAddress, wildcard } from "./address.ts";
+import { type Address, parseAddress, wildcard } from "../address.ts";
+import { closeUdpSockets, openUdpSockets, type UdpSockets, udpDrops } from "../io/udp-underlay.ts";
+import { SystemError } from "../system-error.ts";
+import type { ForwardingCommand } from "../threads/forwarding-worker.ts";
 import { explainSocket } from "./explain.ts";
-import type { ForwardingCommand } from "./forwarding-worker.ts";
 import type { IndexPool } from "./index-pool.ts";
-import { closeUdpSockets, openUdpSockets, type UdpSockets, udpDrops } from "./io/udp-underlay.ts";
-import { SystemError } from "./system-error.ts";
 
 export interface Underlay {
   readonly device: number;

@@ -1,19 +1,19 @@
 // The mirrors as the control thread knows them: queue, output, selection. The mirror thread drains the queues; the engine
 // fills them. A mirror whose output cannot be opened is down with a reason and is tried again.
-import { monotonicMs } from "./clock.ts";
-import { MIRROR_COUNTERS, mirrorCounter } from "./counters.ts";
-import type { MirrorCommand } from "./engine.ts";
+import { monotonicMs } from "../clock.ts";
+import { MIRROR_COUNTERS, mirrorCounter } from "../counters.ts";
+import type { MirrorCommand } from "../engine.ts";
+import { allocateMirrorQueue, type MirrorQueueMemory } from "../io/mirror-queue.ts";
+import { bringUpPassive, closeTap, openTap } from "../io/tap.ts";
+import { MIRRORS_MAX } from "../limits.ts";
+import type { MirrorSpec } from "../spec.ts";
+import type { ForwardingCommand, SinkOutput } from "../threads/forwarding-worker.ts";
+import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from "../threads/mirror-worker.ts";
+import { SupervisedThread } from "../threads/supervised-thread.ts";
 import { explainTap, textOf } from "./explain.ts";
-import type { ForwardingCommand, SinkOutput } from "./forwarding-worker.ts";
 import { IndexPool } from "./index-pool.ts";
-import { allocateMirrorQueue, type MirrorQueueMemory } from "./io/mirror-queue.ts";
-import { bringUpPassive, closeTap, openTap } from "./io/tap.ts";
-import { MIRRORS_MAX } from "./limits.ts";
-import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from "./mirror-worker.ts";
 import type { Port, Ports } from "./ports.ts";
 import { Retry } from "./retry.ts";
-import type { MirrorSpec } from "./spec.ts";
-import { SupervisedThread } from "./supervised-thread.ts";
 
 /** Sizes the segments that a watching host takes a super-frame for; the frame itself is mirrored whole. */
 const TAP_MTU_BYTES = 1500;
@@ -46,7 +46,7 @@ export class Mirrors {
     this.options = options;
     this.thread = new SupervisedThread({
       name: "mirror",
-      script: new URL("./mirror-worker.js", import.meta.url),
+      script: new URL("../threads/mirror-worker.js", import.meta.url),
       data: { counters: options.counters } satisfies Omit<MirrorWorkerData, "wakeFd">,
       replay: () => this.openMirrors().map((mirror) => this.openRequest(mirror, true)),
       ping: null,

@@ -2,7 +2,7 @@
 // a row. What it has to know is told again from the records of the control thread (`replay`), so nothing of it is lost
 // with the thread.
 import { setTimeout as setTimeoutPromise } from "node:timers/promises";
-import { WakeUp } from "./io/poller.ts";
+import { WakeUp } from "../io/poller.ts";
 import { WorkerLink } from "./mailbox.ts";
 
 const PAUSE_MIN_MS = 100;

@@ -1,7 +1,7 @@
 // Requests from the control thread to a thread that never returns to its event loop: the message waits in the port, the
 // wake-up makes it look. Requests are answered in order.
 import { type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import type { WakeUp } from "./io/poller.ts";
+import type { WakeUp } from "../io/poller.ts";
 
 interface Envelope<T> {
   readonly id: number;

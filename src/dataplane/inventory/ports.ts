@@ -1,8 +1,8 @@
 // The ports as the control thread knows them: it opens their sockets and TAPs, keeps their rows of the shared tables,
 // and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
-import { type Address, parseAddress, parsePrefix } from "./address.ts";
-import { monotonicMs } from "./clock.ts";
-import { PORT_COUNTERS, portCounter } from "./counters.ts";
+import { type Address, parseAddress, parsePrefix } from "../address.ts";
+import { monotonicMs } from "../clock.ts";
+import { PORT_COUNTERS, portCounter } from "../counters.ts";
 import {
   DESTINATION_ADDRESS,
   DESTINATION_DEVICE,
@@ -11,17 +11,17 @@ import {
   DESTINATION_SHIFT,
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
-} from "./destinations.ts";
+} from "../destinations.ts";
+import { addAddress, bringUp, closeTap, openTap, removeAddress } from "../io/tap.ts";
+import { udpPathMtu } from "../io/udp-underlay.ts";
+import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
+import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
+import type { ForwardingCommand } from "../threads/forwarding-worker.ts";
+import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
 import { explainTap, textOf } from "./explain.ts";
-import type { ForwardingCommand } from "./forwarding-worker.ts";
 import { IndexPool } from "./index-pool.ts";
-import { addAddress, bringUp, closeTap, openTap, removeAddress } from "./io/tap.ts";
-import { udpPathMtu } from "./io/udp-underlay.ts";
-import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "./limits.ts";
 import { Retry } from "./retry.ts";
-import type { PortSpec, TapPortSpec, VxlanPortSpec } from "./spec.ts";
 import { type Underlay, Underlays } from "./underlays.ts";
-import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "./vxlan.ts";
 
 /** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
 const MTU_DEFAULT_BYTES = 1500;

@@ -1,14 +1,14 @@
 // Entry of the mirror thread: drains every mirror's queue into its output. A slow disk or a busy TAP holds up this
 // thread alone; what the bounded queues cannot hold meanwhile is counted by the forwarding thread.
 import { parentPort, workerData } from "node:worker_threads";
-import { monotonicMs } from "./clock.ts";
-import type { CountersMemory } from "./counters.ts";
-import { FileOutput, type MirrorOutput, TapOutput } from "./io/mirror-output.ts";
-import type { MirrorQueueMemory } from "./io/mirror-queue.ts";
-import { PcapngFile } from "./io/pcapng-file.ts";
-import { Poller, WakeUp } from "./io/poller.ts";
+import { monotonicMs } from "../clock.ts";
+import type { CountersMemory } from "../counters.ts";
+import { FileOutput, type MirrorOutput, TapOutput } from "../io/mirror-output.ts";
+import type { MirrorQueueMemory } from "../io/mirror-queue.ts";
+import { PcapngFile } from "../io/pcapng-file.ts";
+import { Poller, WakeUp } from "../io/poller.ts";
+import type { PcapngOutputSpec } from "../spec.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { PcapngOutputSpec } from "./spec.ts";
 
 /** `name` is the mirror's, for the file's interface and for news. */
 export type MirrorRequest =

@@ -18,11 +18,9 @@ import {
   TX_BYTES,
   TX_PACKETS,
   UNDERLAY_PORT,
-} from "./counters.ts";
-import { DROP_REASONS, type DropReasonName } from "./drop-reason.ts";
-import type { Fdb } from "./fdb.ts";
-import type { MirrorRecord } from "./mirrors.ts";
-import type { Port, Ports } from "./ports.ts";
+} from "../counters.ts";
+import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
+import type { Fdb } from "../fdb.ts";
 import type {
   BridgeStatus,
   DropCounts,
@@ -30,8 +28,10 @@ import type {
   PortStatus,
   UnderlayStatus,
   VtepStatus,
-} from "./spec.ts";
-import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "./vxlan.ts";
+} from "../spec.ts";
+import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
+import type { MirrorRecord } from "./mirrors.ts";
+import type { Port, Ports } from "./ports.ts";
 
 export function bridgeStatus(counters: Float64Array, index: number, name: string, fdb: Fdb): BridgeStatus {
   const at = bridgeCounter(index);

@@ -1,14 +1,14 @@
 // Entry of the forwarding thread: makes the engine on its arena, answers commands between two batches, runs the loop.
 import { parentPort, workerData } from "node:worker_threads";
-import { type Command, Engine } from "./engine.ts";
-import { mapArena } from "./io/arena.ts";
-import { type BatchClock, type MirrorQueueMemory, MirrorWriter } from "./io/mirror-queue.ts";
-import { WakeUp } from "./io/poller.ts";
-import { Tap } from "./io/tap.ts";
-import { type UdpSockets, UdpUnderlay } from "./io/udp-underlay.ts";
+import { type Command, Engine } from "../engine.ts";
+import { mapArena } from "../io/arena.ts";
+import { type BatchClock, type MirrorQueueMemory, MirrorWriter } from "../io/mirror-queue.ts";
+import { WakeUp } from "../io/poller.ts";
+import { Tap } from "../io/tap.ts";
+import { type UdpSockets, UdpUnderlay } from "../io/udp-underlay.ts";
+import type { SharedMemory } from "../tables.ts";
 import { Loop } from "./loop.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { SharedMemory } from "./tables.ts";
 import { tuneV8 } from "./v8-tuning.ts";
 
 /** How this thread makes a device: the descriptors were opened by the control thread. */
