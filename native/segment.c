@@ -6,6 +6,7 @@
 #include "checksum.h"
 
 enum { ETHERNET_HEADER = 14, VLAN_TAG = 4, IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, UDP_HEADER = 8 };
+enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };  // offsets in the transport header
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
 
 bool csum_fits(const struct frame *f) {
@@ -13,11 +14,14 @@ bool csum_fits(const struct frame *f) {
          f->csum_start + f->csum_offset + 2 <= f->length;
 }
 
+// A UDP checksum that comes out as zero is sent as all ones, for zero means that there is none (RFC 768). A TCP one is
+// zero: all ones would sum up alike, but is no result of the computation (RFC 1624) and called bad by decoders.
+static uint16_t as_sent(uint16_t value, bool udp) { return value == 0 && udp ? 0xffff : value; }
+
 void csum_fill(const struct frame *f, uint8_t *out) {
   uint32_t sum = checksum_add(out + f->csum_start, f->length - f->csum_start, 0);
   uint16_t value = (uint16_t)~checksum_fold(sum);
-  // A UDP checksum that comes out as zero is sent as all ones (RFC 768); all ones equals zero for TCP too.
-  store16(out + f->csum_start + f->csum_offset, value ? value : 0xffff);
+  store16(out + f->csum_start + f->csum_offset, as_sent(value, f->csum_offset == UDP_CHECKSUM));
 }
 
 uint32_t find_l3(const uint8_t *frame, bool *ipv6) {
@@ -87,14 +91,14 @@ static void write_tcp(const struct cut *cut, uint32_t index, uint8_t *tcp) {
 }
 
 static void write_l4_checksum(const struct cut *cut, uint8_t *out, uint32_t l4_length) {
-  uint8_t *field = out + cut->l4 + (cut->udp ? 6 : 16);
+  uint8_t *field = out + cut->l4 + (cut->udp ? UDP_CHECKSUM : TCP_CHECKSUM);
   const uint8_t *ip = out + cut->l3;
   uint32_t sum = cut->ipv6 ? checksum_add(ip + 8, 32, 0) : checksum_add(ip + 12, 8, 0);
   sum += htons((uint16_t)l4_length);
   sum += htons(cut->udp ? PROTOCOL_UDP : PROTOCOL_TCP);
   store16(field, 0);
   uint16_t value = (uint16_t)~checksum_fold(checksum_add(out + cut->l4, l4_length, sum));
-  store16(field, value ? value : 0xffff);
+  store16(field, as_sent(value, cut->udp));
 }
 
 void cut_write(const struct cut *cut, uint32_t index, uint8_t *out) {
