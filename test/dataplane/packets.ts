@@ -78,7 +78,9 @@ export function packet(options: PacketOptions): Packet {
   const pseudo = onesSum(source) + onesSum(target) + protocol + transport.length;
   const field = options.protocol === "tcp" ? 16 : 6;
   const sum = options.checksum === "left" ? fold(pseudo) : 0xffff - fold(pseudo + onesSum(transport));
-  transport.writeUInt16BE(options.checksum === "filled" && sum === 0 ? 0xffff : sum, field);
+  // Zero would mean that there is none, but only to UDP (RFC 768).
+  const mangled = options.checksum === "filled" && options.protocol === "udp" && sum === 0;
+  transport.writeUInt16BE(mangled ? 0xffff : sum, field);
   const ip =
     version === 4
       ? ipv4Header(source, target, protocol, ipOptions, transport.length)

@@ -225,20 +225,29 @@ describe("a frame that is no super-frame", () => {
     expect(segments(untouched, 1464)[0].equals(untouched.bytes)).toBe(true);
   });
 
-  test("whose UDP checksum comes out as zero is sent with all ones (RFC 768)", () => {
-    const payload = Buffer.alloc(2);
-    const sum = (): number =>
-      packet({ ...PLAIN, protocol: "udp", payload, checksum: "filled" }).bytes.readUInt16BE(26);
-    for (let word = 0; sum() !== 0xffff; word++) payload.writeUInt16BE(word);
-    const inner = packet({ ...PLAIN, protocol: "udp", payload, checksum: "left" });
-    const row = new Int32Array(FRAME_WORDS);
-    row[FRAME_FLAGS] = FLAG_NEEDS_CSUM;
-    row[FRAME_CSUM_START] = ETHERNET_BYTES + inner.l4;
-    row[FRAME_CSUM_OFFSET] = 6;
-    const bytes = frame({ type: ETHERTYPE_IPV4, payload: inner.bytes });
-    const [out] = segments({ bytes, row, payload, headerBytes: 42 }, 1464);
-    expect(out.readUInt16BE(ETHERNET_BYTES + inner.l4 + 6)).toBe(0xffff);
-  });
+  test.each(["tcp", "udp"] as const)(
+    "of %s gets the checksum that the slow way yields, zero included",
+    (protocol) => {
+      const payload = Buffer.alloc(62, 0xff);
+      const [lengths, out] = [new Int32Array(1), Buffer.alloc(200)];
+      const { row } = prepare({ ...PLAIN, protocol });
+      const cut = Int32Array.from(row);
+      cut[FRAME_GSO_SIZE] = 1000;
+      row[FRAME_GSO_TYPE] = 0;
+      const wrong: number[] = [];
+      for (let word = 0; word <= 0xffff; word++) {
+        payload.writeUInt16BE(word);
+        const [left, filled] = (["left", "filled"] as const).map((checksum) =>
+          frame({ type: ETHERTYPE_IPV4, payload: packet({ ...PLAIN, protocol, payload, checksum }).bytes }),
+        );
+        for (const how of [row, cut]) {
+          native().segmentFrame(left, how, 1464, out, lengths);
+          if (!out.subarray(0, lengths[0]).equals(filled)) wrong.push(word);
+        }
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
 });
 
 describe("metadata that does not fit the frame", () => {
