@@ -30,10 +30,14 @@ enum { COPY_FRAME = 0, COPY_DESTINATION = 1, COPY_RESULT = 2, COPY_WORDS = 4 };
 
 // A destination: where an encapsulated frame goes.
 enum {
+  DESTINATION_LOCAL_MAC = 2,  // 2 words: of the device by which the kernel reaches the remote
   DESTINATION_ADDRESS = 4,  // 4 words, as FRAME_REMOTE
   DESTINATION_UDP_PORT = 8,
   DESTINATION_VNI = 9,
   DESTINATION_MTU = 10,     // path MTU, bytes of an outer IP packet
+  DESTINATION_TUNNEL = 11,  // descriptor + 1 of the TAP that takes super-frames whole, 0 = none
+  DESTINATION_SOURCE = 12,  // IPv4 source address, wire order
+  DESTINATION_REMOTE_MAC = 13,  // 2 words: of the next hop
   DESTINATION_WORDS = 16,
 };
 

@@ -25,6 +25,8 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "tapOpen", tap_open);
   offer(env, exports, "tapReceive", tap_receive);
   offer(env, exports, "tapTransmit", tap_transmit);
+  offer(env, exports, "tunnelTapOpen", tunnel_tap_open);
+  offer(env, exports, "nextHop", next_hop);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
   offer(env, exports, "segmentFrame", segment_frame);

@@ -12,6 +12,7 @@
 #include "calls.h"
 #include "checksum.h"
 #include "segment.h"
+#include "tunnel-tap.h"
 #include "udp-address.h"
 
 enum {
@@ -239,7 +240,10 @@ static void append_copy(struct sender *s, uint32_t position) {
   uint32_t frame_max = mtu > overhead ? mtu - overhead : 0;
   if (frame_max > TRAIN_BYTES_MAX - VXLAN_HEADER) frame_max = TRAIN_BYTES_MAX - VXLAN_HEADER;
   if (is_super_frame(&frame, frame_max)) {
-    append_cut(s, position, destination, &frame, frame_max);
+    // Whole if there is a way; what waits in a train must not be overtaken.
+    if (destination[DESTINATION_TUNNEL] > 0 && s->train_count > 0) flush(s);
+    if (!tunnel_send(destination, &frame, frame_max, (uint32_t)row[FRAME_FLOW]))
+      append_cut(s, position, destination, &frame, frame_max);
   } else if (frame.length > frame_max) {
     fail(s, position, DROP_TOO_BIG);
   } else if (frame.needs_csum && !csum_fits(&frame)) {

@@ -2,6 +2,7 @@
 
 import { kernelBridge } from "./kernel-bridge.ts";
 import type { PeerKind } from "./peer.ts";
+import { vxswitchAuto } from "./vxswitch-auto.ts";
 import { vxswitchUdp } from "./vxswitch-udp.ts";
 
-export const PEERS: readonly PeerKind[] = [kernelBridge, vxswitchUdp];
+export const PEERS: readonly PeerKind[] = [kernelBridge, vxswitchUdp, vxswitchAuto];

@@ -31,6 +31,8 @@ import type {
 import { SupervisedThread } from "./threads/supervised-thread.ts";
 
 export interface DataplaneOptions {
+  /** `udp` keeps to UDP sockets alone; `auto` (the default) takes what the machine offers beside them. */
+  readonly io?: "auto" | "udp";
   /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding thread. */
   readonly socketBufferBytes?: number;
 }
@@ -72,6 +74,7 @@ class ThreadedDataplane implements Dataplane {
     this.ports = new Ports({
       counters: this.counters,
       destinations: this.destinations,
+      useTunnels: options.io !== "udp",
       bufferBytes: options.socketBufferBytes ?? SOCKET_BUFFER_BYTES,
       send,
       onEvent,
@@ -115,7 +118,11 @@ class ThreadedDataplane implements Dataplane {
       ports: Array.from(this.ports.all(), (port) => portStatus(this.counters, this.ports, port)),
       mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(this.counters, mirror)),
       vteps: vtepStatus(this.ports),
-      underlay: underlayStatus(this.counters, this.ports.underlays.receiveOverruns()),
+      underlay: underlayStatus(
+        this.counters,
+        this.ports.tunnels.describe(),
+        this.ports.underlays.receiveOverruns(),
+      ),
       workerRestarts: this.thread.restarts + this.mirrors.restarts,
     };
   }

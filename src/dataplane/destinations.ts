@@ -10,6 +10,13 @@ export const DESTINATION_UDP_PORT = 8;
 export const DESTINATION_VNI = 9;
 /** Bytes of an outer IP packet that reach the remote. Written again whenever the kernel learns better. */
 export const DESTINATION_MTU = 10;
+/** Descriptor + 1 of the TAP that takes super-frames whole, 0 = none; then these hold what their outer headers need. */
+export const DESTINATION_TUNNEL = 11;
+/** IPv4 source address, wire order. */
+export const DESTINATION_SOURCE = 12;
+/** Two words each, the six bytes in front: of the next hop, and of the device that leads there. */
+export const DESTINATION_REMOTE_MAC = 13;
+export const DESTINATION_LOCAL_MAC = 2;
 export const DESTINATION_WORDS = 16;
 export const DESTINATION_SHIFT = 4;
 

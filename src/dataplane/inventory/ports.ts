@@ -21,6 +21,7 @@ import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { Retry } from "./retry.ts";
+import { Tunnels } from "./tunnels.ts";
 import { type Underlay, Underlays } from "./underlays.ts";
 
 /** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
@@ -48,12 +49,15 @@ export interface PortsOptions {
   readonly counters: Float64Array;
   readonly destinations: Int32Array;
   readonly bufferBytes: number;
+  /** Whether super-frames may leave whole where the machine can do that. */
+  readonly useTunnels: boolean;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
   readonly onEvent: (level: "info" | "warn", message: string) => void;
 }
 
 export class Ports {
   readonly underlays: Underlays;
+  readonly tunnels: Tunnels;
   private readonly ports = new Map<string, Port>();
   private readonly byDestination = new Map<number, Port>();
   private readonly portIndices = new IndexPool("ports", 1, PORTS_MAX);
@@ -64,6 +68,7 @@ export class Ports {
   constructor(options: PortsOptions) {
     this.options = options;
     this.underlays = new Underlays(this.deviceIndices, options.bufferBytes);
+    this.tunnels = new Tunnels(options.destinations, options.useTunnels);
   }
 
   all(): Iterable<Port> {
@@ -136,7 +141,7 @@ export class Ports {
     const nowMs = monotonicMs();
     for (const port of this.ports.values()) {
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
-      else if (port.opened?.type === "vxlan") this.refreshPathMtu(port);
+      else if (port.opened?.type === "vxlan") this.refreshPath(port);
     }
     for (const port of this.ports.values()) await this.refreshTap(port);
   }
@@ -163,6 +168,7 @@ export class Ports {
   closeAll(): void {
     for (const { opened } of this.ports.values()) if (opened?.type === "tap") closeTap(opened.fd);
     this.underlays.closeAll();
+    this.tunnels.closeAll();
   }
 
   private async open(port: Port): Promise<void> {
@@ -279,9 +285,11 @@ export class Ports {
     await this.options.send(portCommands(port).filter((command) => command.op === "add-device"));
   }
 
-  private refreshPathMtu(port: Port): void {
+  /** What the kernel knows by now of the way to the remote: its MTU, the next hop. */
+  private refreshPath(port: Port): void {
     if (port.opened?.type !== "vxlan") return;
     const { underlay, remote } = port.opened;
+    this.tunnels.refresh(port.destination, underlay.local, remote);
     const mtuBytes = udpPathMtu(underlay.ipv6, underlay.local.words, remote.words, underlay.port);
     if (mtuBytes > 0)
       this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
@@ -292,12 +300,13 @@ export class Ports {
     const at = port.destination << DESTINATION_SHIFT;
     destinations[at + DESTINATION_PORT] = port.index;
     destinations[at + DESTINATION_DEVICE] = deviceOf(port);
+    this.tunnels.forget(port.destination);
     if (port.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
     destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
     destinations[at + DESTINATION_MTU] = MTU_DEFAULT_BYTES;
-    this.refreshPathMtu(port);
+    this.refreshPath(port);
   }
 }
 

@@ -111,10 +111,14 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
   return Array.from(rows.values());
 }
 
-export function underlayStatus(counters: Float64Array, receiveOverruns: number): UnderlayStatus {
+export function underlayStatus(
+  counters: Float64Array,
+  reason: string,
+  receiveOverruns: number,
+): UnderlayStatus {
   return {
     io: "udp",
-    reason: "UDP sockets: need no privilege and work with every device",
+    reason,
     receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
     receiveOverruns,
     drops: dropCounts(counters, UNDERLAY_PORT),

@@ -66,6 +66,13 @@ export interface Native {
     count: number,
     mtuBytes: number,
   ): number;
+  /** As tapOpen; throws EINVAL where the kernel does not know tunnel offloads (before Linux 6.17). */
+  tunnelTapOpen(name: string): number;
+  /**
+   * `hop` takes 10 words: interface index, source address, MAC of the next hop (2), MAC of the device (2), its name (4).
+   * 0, or -errno: EAGAIN while the neighbour is not resolved. IPv4.
+   */
+  nextHop(local: Int32Array, remote: Int32Array, hop: Int32Array): number;
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;
