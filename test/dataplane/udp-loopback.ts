@@ -37,7 +37,9 @@ export const HERE = "127.0.0.11";
 export const THERE = "127.0.0.12";
 export const BUFFER_BYTES = 8 << 20;
 export const VNI = 4100;
-export const GRACE_MS = 50;
+/** For what must come, on a machine that is busy; and for what must not come any more. */
+const PATIENCE_MS = 5000;
+const GRACE_MS = 20;
 
 export const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -52,12 +54,12 @@ export interface End {
   readonly underlay: UdpUnderlay;
 }
 
-export function end(address: string, port: number, bufferBytes = BUFFER_BYTES): End {
+export function end(address: string, port: number): End {
   const arena = arenaOver(new ArrayBuffer(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
   const frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   const destinations = new Int32Array(64 * DESTINATION_WORDS);
   const { ipv6, words } = parseAddress(address);
-  const sockets = openUdpSockets(ipv6, words, port, bufferBytes, []);
+  const sockets = openUdpSockets(ipv6, words, port, BUFFER_BYTES, []);
   cleanups.push(() => closeUdpSockets(sockets));
   return { arena, frames, destinations, underlay: new UdpUnderlay(sockets, arena, frames, destinations) };
 }
@@ -134,24 +136,30 @@ export class Listener {
     return new Listener(socket);
   }
 
-  /** What has come when nothing more comes. */
-  async all(): Promise<Datagram[]> {
-    for (let before = -1; before < this.datagrams.length; ) {
-      before = this.datagrams.length;
-      await new Promise((resolve) => setTimeout(resolve, GRACE_MS));
-    }
+  /** What has come when that many have, or the patience is at an end, and then nothing more comes. */
+  async all(count: number): Promise<Datagram[]> {
+    const untilMs = performance.now() + PATIENCE_MS;
+    while (this.datagrams.length < count && performance.now() < untilMs) await pause(1);
+    await pause(GRACE_MS);
     return this.datagrams.splice(0);
   }
 }
 
-/** What a receiving end got: the rows with their bytes. */
-export function receive({ arena, frames, underlay }: End): { bytes: Buffer; row: Int32Array }[] {
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What a receiving end gets: the rows with their bytes. Waits for that many, and a moment for more. */
+export function receive(
+  { arena, frames, underlay }: End,
+  count: number,
+): { bytes: Buffer; row: Int32Array }[] {
   const poller = new Poller([underlay.fd]);
   const got: { bytes: Buffer; row: Int32Array }[] = [];
-  while (poller.wait(GRACE_MS) > 0) {
-    const count = underlay.receive();
-    expect(count).toBeGreaterThanOrEqual(0);
-    for (let at = 0; at < count << FRAME_SHIFT; at += FRAME_WORDS) {
+  while (poller.wait(got.length < count ? PATIENCE_MS : GRACE_MS) > 0) {
+    const rows = underlay.receive();
+    expect(rows).toBeGreaterThanOrEqual(0);
+    for (let at = 0; at < rows << FRAME_SHIFT; at += FRAME_WORDS) {
       const row = frames.slice(at, at + FRAME_WORDS);
       const bytes = arena.bytes.subarray(row[FRAME_OFFSET], row[FRAME_OFFSET] + row[FRAME_LENGTH]);
       got.push({ bytes: Buffer.from(bytes), row });

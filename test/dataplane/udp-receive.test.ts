@@ -11,7 +11,6 @@ import {
   GSO_NONE,
   GSO_UDP_L4,
 } from "../../src/dataplane/frames.ts";
-import { native } from "../../src/dataplane/io/native.ts";
 import {
   closeUdpSockets,
   openUdpSockets,
@@ -36,7 +35,7 @@ import {
 describe("receiving", () => {
   function ends(): { sender: End; receiver: End } {
     const sender = end(HERE, 0);
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const port = 12_000 + Math.floor(Math.random() * 10_000);
     const receiver = end(THERE, port);
     aim(sender, 0, { port, mtuBytes: 60_000 });
     return { sender, receiver };
@@ -52,7 +51,7 @@ describe("receiving", () => {
     const { sender, receiver } = ends();
     const outgoing = sizes.map((size, i) => ({ bytes: sized(size, i + 1) }));
     transmit(sender, outgoing);
-    const got = receive(receiver);
+    const got = receive(receiver, outgoing.length);
     expect(got.map(({ bytes }) => bytes.toString("hex"))).toEqual(
       outgoing.map(({ bytes }) => vxlan(VNI, bytes).toString("hex")),
     );
@@ -68,7 +67,7 @@ describe("receiving", () => {
     aim(sender, 0, { port: receiverPort(sender), mtuBytes: 65_535 });
     const bytes = sized(64_000);
     transmit(sender, [{ bytes }]);
-    const [{ bytes: got, row }] = receive(receiver);
+    const [{ bytes: got, row }] = receive(receiver, 1);
     expect([got.equals(vxlan(VNI, bytes)), row[FRAME_FLAGS] & FLAG_TRUNCATED]).toEqual([true, 0]);
   });
 
@@ -91,24 +90,11 @@ describe("receiving", () => {
         bytes: bytes.subarray(i * (pieceBytes + 8), i * (pieceBytes + 8) + pieceBytes),
       }));
       transmit(sender, pieces);
-      const got = receive(receiver);
+      const got = receive(receiver, 1);
       expect(got.map((one) => one.bytes.length)).toEqual([bytes.length + 8]);
       expect([got[0].row[FRAME_GSO_TYPE], got[0].row[FRAME_GSO_SIZE]]).toEqual([GSO_UDP_L4, pieceBytes + 8]);
     },
   );
-
-  test("what finds the receive queue full is counted by the socket", () => {
-    const port = 34_000 + Math.floor(Math.random() * 2000);
-    const sender = end(HERE, 0);
-    const receiver = end(THERE, port, 8192);
-    aim(sender, 0, { port });
-    // Each longer than the one before, so that none shares a train: the kernel counts a train as one.
-    const outgoing = Array.from({ length: 200 }, (_, i) => ({ bytes: sized(1000 + i) }));
-    expect(transmit(sender, outgoing).every((result) => result === "")).toBe(true);
-    const received = receive(receiver).length;
-    expect(received).toBeLessThan(outgoing.length);
-    expect(native().udpDrops(receiver.underlay.fd)).toBe(outgoing.length - received);
-  });
 
   test("an empty socket has nothing, and one that is closed says why", () => {
     const { receiver } = ends();
@@ -130,14 +116,14 @@ describe("receiving", () => {
 
 describe("opening", () => {
   test("a port that is taken, an address that is not ours: the kernel's name for it", () => {
-    const port = 30_000 + Math.floor(Math.random() * 2000);
+    const port = 22_000 + Math.floor(Math.random() * 2000);
     end(HERE, port);
     expect(() => end(HERE, port)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
     expect(() => end("203.0.113.7", port)).toThrow(expect.objectContaining({ code: "EADDRNOTAVAIL" }));
   });
 
   test("a wildcard beside a specific address is let in for this process only", () => {
-    const port = 32_000 + Math.floor(Math.random() * 2000);
+    const port = 26_000 + Math.floor(Math.random() * 2000);
     const words = parseAddress(HERE).words;
     const specific = openUdpSockets(false, words, port, BUFFER_BYTES, []);
     cleanups.push(() => closeUdpSockets(specific));
