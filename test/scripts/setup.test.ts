@@ -36,7 +36,7 @@ test("a user who may not install packages is told which are missing and the comm
   const { status, said } = setup("run");
   expect(status).toBe(1);
   expect(said).toMatch(
-    /^setup: missing here: .*gcc.*iproute2.*; as root: apt-get install --no-install-recommends gcc/,
+    /^setup: missing here: .*gcc.*iproute2.*; as root: apt-get update && apt-get install --no-install-recommends gcc/,
   );
   expect(said.trim().split("\n")).toHaveLength(1);
 });
