@@ -30,9 +30,15 @@ static bool next_argument(struct arguments *a, napi_value *value) {
 
 int32_t take_int(struct arguments *a) {
   napi_value value;
-  int32_t number = 0;
-  if (next_argument(a, &value) && napi_get_value_int32(a->env, value, &number) != napi_ok) refuse(a, "an integer");
-  return number;
+  double number = 0;
+  if (!next_argument(a, &value)) return 0;
+  // By way of a double: napi_get_value_int32 turns NaN into 0, which would be a valid descriptor.
+  bool is_number = napi_get_value_double(a->env, value, &number) == napi_ok;
+  if (!is_number || !(number >= INT32_MIN && number <= INT32_MAX) || number != (int32_t)number) {
+    refuse(a, "an integer");
+    return 0;
+  }
+  return (int32_t)number;
 }
 
 uint32_t take_uint(struct arguments *a, uint32_t max) {

@@ -10,7 +10,7 @@
 
 enum { POLL_FDS_MAX = 1024 };
 
-// pollWait(fds, ready, timeoutMs) -> how many are ready. ready[i] becomes the poll(2) events of fds[i]; -1 waits forever.
+// pollWait(fds, ready, count, timeoutMs) -> how many are ready. ready[i] becomes the poll(2) events of fds[i]; -1 waits forever.
 napi_value poll_wait(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct words fds = take_words(&a);

@@ -1,5 +1,5 @@
 // Why a frame was not forwarded: the closed list behind every drop counter.
-// An index in this list is the number in shared memory and in the addon (native/drop.h keeps the same order),
+// An index in this list is the number in shared memory and in the addon (native/layout.h keeps the same numbers),
 // so entries are appended, never reordered.
 
 /** One reason: its name in metrics and `show drops`, and the sentence that explains it to an operator. */

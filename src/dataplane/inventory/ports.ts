@@ -129,6 +129,7 @@ export class Ports {
     for (const port of this.ports.values()) {
       if (deviceOf(port) !== device) continue;
       await this.close(port);
+      await this.options.send(portCommands(port));
       this.fail(
         port,
         `${port.spec.name} has failed (errno ${errno}): the device was removed or its descriptor is broken`,

@@ -99,16 +99,21 @@ export class FileOutput implements MirrorOutput {
   private readonly reader: MirrorReader;
   private readonly counters: OutputCounters;
   private readonly blocks = Buffer.allocUnsafe(1 << 20);
+  /** Blocks gathered before they are written: no more than a file may hold, so that rotation keeps to its size. */
+  private readonly gatherBytes: number;
   private readonly onError: (error: Error) => void;
 
   constructor(
     file: PcapngFile,
+    rotateBytes: number,
     queue: MirrorQueueMemory,
     counters: Float64Array,
     mirror: number,
     onError: (error: Error) => void,
   ) {
     this.file = file;
+    // A super-frame is below 70,000 bytes: there is always room for one more behind the limit.
+    this.gatherBytes = Math.min(rotateBytes || Number.POSITIVE_INFINITY, this.blocks.length - 131_072);
     this.reader = new MirrorReader(queue);
     this.counters = new OutputCounters(counters, mirror);
     this.onError = onError;
@@ -119,8 +124,7 @@ export class FileOutput implements MirrorOutput {
     let count = 0;
     let used = 0;
     let bytes = 0;
-    // A super-frame is below 70,000 bytes: there is always room for one more within the limit.
-    while (count < RECORDS_MAX && used < blocks.length - 131_072) {
+    while (count < RECORDS_MAX && used < this.gatherBytes) {
       const row = reader.next();
       if (row < 0) break;
       const at = row << FRAME_SHIFT;

@@ -65,10 +65,13 @@ export class PcapngFile {
     // Nothing in it: it never got further than its header, or the disk was full even for that.
     if (this.sizeBytes <= this.header.length) return;
     const name = (index: number): string => (index === 0 ? this.path : `${this.path}.${index}`);
+    // Opened before anything moves: where no file can be made, none of the older ones is pushed out.
+    const fresh = `${this.path}.new`;
+    const next = openSync(fresh, "w", 0o640);
     for (let index = this.filesMax - 2; index >= 0; index--) {
       if (existsSync(name(index))) renameSync(name(index), name(index + 1));
     }
-    const next = openSync(this.path, "w", 0o640);
+    renameSync(fresh, this.path);
     closeSync(this.fd);
     this.fd = next;
     this.sizeBytes = 0;

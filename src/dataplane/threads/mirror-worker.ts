@@ -104,7 +104,7 @@ class MirrorThread {
       const header = { name, snaplenBytes: snaplenBytes || SNAPLEN_ALL, append: again };
       const file = new PcapngFile(output.path, header, output.rotateBytes, output.filesMax);
       const onError = (error: Error): void => this.tell(index, error.message);
-      this.outputs.set(index, new FileOutput(file, queue, this.counters, index, onError));
+      this.outputs.set(index, new FileOutput(file, output.rotateBytes, queue, this.counters, index, onError));
       return "";
     } catch (error) {
       return (error as Error).message;
