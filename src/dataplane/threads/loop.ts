@@ -19,11 +19,15 @@ export interface LoopHost {
   failed(device: number, errno: number): void;
 }
 
+interface Polled {
+  readonly device: Device;
+  readonly index: number;
+}
+
 export class Loop {
   private poller: Poller;
-  /** Polled devices and their indices, in the poller's order; the wake-up stands in front. */
-  private devices: Device[] = [];
-  private indices: number[] = [];
+  /** In the poller's order, which has the wake-up in front. */
+  private polled: readonly Polled[] = [];
   private wallBaseMs = wallBaseMs();
   private readonly wakeUp: WakeUp;
   private readonly forwarder: Forwarder;
@@ -40,14 +44,7 @@ export class Loop {
 
   /** Polls these devices from now on; null where an index has none. */
   setDevices(devices: readonly (Device | null)[]): void {
-    this.devices = [];
-    this.indices = [];
-    devices.forEach((device, index) => {
-      if (device === null || device.fd < 0) return;
-      this.devices.push(device);
-      this.indices.push(index);
-    });
-    this.poller = new Poller([this.wakeUp.fd, ...this.devices.map((device) => device.fd)]);
+    this.poll(devices.flatMap((device, index) => (device && device.fd >= 0 ? [{ device, index }] : [])));
   }
 
   /** Runs until the host says stop. */
@@ -76,28 +73,25 @@ export class Loop {
   /** One batch from each ready device; returns the frames. */
   private breathe(): number {
     let frames = 0;
-    for (let i = 0; i < this.devices.length; i++) {
+    for (let i = 0; i < this.polled.length; i++) {
       if (this.poller.ready[i + 1] === 0) continue;
-      const count = this.devices[i].receive();
+      const { device, index } = this.polled[i];
+      const count = device.receive();
       if (count > 0) {
-        this.forwarder.forward(this.indices[i], count);
+        this.forwarder.forward(index, count);
         frames += count;
       } else if (count < 0) {
-        this.drop(i, -count);
+        this.poll(this.polled.filter((polled) => polled.device !== device));
+        this.host.failed(index, -count);
         break;
       }
     }
     return frames;
   }
 
-  private drop(position: number, errno: number): void {
-    const index = this.indices[position];
-    const left: (Device | null)[] = [];
-    this.devices.forEach((device, i) => {
-      left[this.indices[i]] = i === position ? null : device;
-    });
-    this.setDevices(Array.from(left, (device) => device ?? null));
-    this.host.failed(index, errno);
+  private poll(polled: readonly Polled[]): void {
+    this.polled = polled;
+    this.poller = new Poller([this.wakeUp.fd, ...polled.map(({ device }) => device.fd)]);
   }
 
   private tick(nowMs: number): void {
