@@ -67,7 +67,7 @@ function outputWords(output: MirrorSpec["output"]): string {
 }
 
 /** `vni 4100 remote 10.0.0.1`, without what is not set. */
-export function inWords(words: Words): string {
+function inWords(words: Words): string {
   const set = Object.entries(words).filter(([, value]) => value !== "");
   return set.map(([word, value]) => `${word} ${value}`).join(" ");
 }

@@ -59,7 +59,7 @@ export interface Difference<T> {
 }
 
 /** Compares two lists of named things. */
-export function difference<T extends BridgeSpec | PortSpec | MirrorSpec>(
+function difference<T extends BridgeSpec | PortSpec | MirrorSpec>(
   old: readonly T[],
   wanted: readonly T[],
   key: (item: T) => string,

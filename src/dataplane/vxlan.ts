@@ -6,7 +6,6 @@
 
 export const VXLAN_HEADER_BYTES = 8;
 export const VXLAN_FLAG_VNI = 0x08;
-export const VNI_MAX = 0xffffff;
 
 /** Outer headers in front of the inner frame: IP, UDP, VXLAN, and the inner Ethernet header that an MTU does not count. */
 export const OVERHEAD_IPV4_BYTES = 20 + 8 + VXLAN_HEADER_BYTES + 14;

@@ -10,7 +10,7 @@ export const NOBODY = "00:00:00:00:00:00";
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_IPV6 = 0x86dd;
-export const ETHERTYPE_VLAN = 0x8100;
+const ETHERTYPE_VLAN = 0x8100;
 /** For local experiments (802 clause 9.2.4): no decoder looks into it. */
 const ETHERTYPE_EXPERIMENTAL = 0x88b5;
 const PROTOCOL = { tcp: 6, udp: 17 } as const;

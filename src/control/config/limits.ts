@@ -1,14 +1,15 @@
 // A limit on everything an operator can ask for. The data plane allocates at start, so these bound its tables;
 // the rest bound what one reading of a file or of a request may cost.
+import * as tables from "../../dataplane/limits.ts";
 
-export const BRIDGES_MAX = 64;
-/** Over all bridges, TAP ports included. */
-export const PORTS_MAX = 1024;
+export const BRIDGES_MAX = tables.BRIDGES_MAX;
+/** Over all bridges, TAP ports included; one row of the table is the underlay's. */
+export const PORTS_MAX = tables.PORTS_MAX - 1;
 /** Over all bridges: the mirrors of a frame are the bits of one small integer. */
-export const MIRRORS_MAX = 31;
+export const MIRRORS_MAX = tables.MIRRORS_MAX;
 
 export const FDB_ENTRIES_DEFAULT = 65_536;
-export const FDB_ENTRIES_MAX = 1_048_576;
+export const FDB_ENTRIES_MAX = tables.ADDRESSES_MAX;
 /** Over all bridges: as many bridges as there can be, at the default size. */
 export const FDB_ENTRIES_TOTAL_MAX = BRIDGES_MAX * FDB_ENTRIES_DEFAULT;
 

@@ -7,7 +7,7 @@ import * as z from "zod";
 import * as limit from "./limits.ts";
 
 /** A value that `parse` understands; undefined = it does not. */
-export function parsed<T>(expected: string, parse: (value: unknown) => T | undefined) {
+function parsed<T>(expected: string, parse: (value: unknown) => T | undefined) {
   return z.unknown().transform((value, context): T => {
     const result = parse(value);
     if (result !== undefined) return result;

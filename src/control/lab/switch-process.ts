@@ -10,7 +10,7 @@ import { type RunOptions, run, waitUntil } from "./command.ts";
 import type { Host } from "./host.ts";
 
 /** The program beside this file, once compiled. */
-export const PROGRAM = fileURLToPath(new URL("../cli/main.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../cli/main.js", import.meta.url));
 
 const READY_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 10_000;

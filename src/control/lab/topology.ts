@@ -53,7 +53,7 @@ export interface TestSpec {
   readonly addresses: readonly string[];
 }
 
-export const SCENARIO_VNI = 4100;
+const SCENARIO_VNI = 4100;
 export const VXLAN_PORT = 4789;
 export const LAB_PREFIX = "vxlab-";
 export const UNDERLAY_MTU_BYTES = 1500;

@@ -64,7 +64,7 @@ function bridgeView(bridge: BridgeStatus, config: Config) {
 }
 
 /** A row of `show ports --json`. */
-export function portView(port: PortStatus) {
+function portView(port: PortStatus) {
   return {
     bridge: port.bridge,
     port: port.name,
@@ -85,7 +85,7 @@ export function portView(port: PortStatus) {
 }
 
 /** The rows of `show mirrors --json`. */
-export function mirrorViews(mirrors: readonly MirrorStatus[], config: Config) {
+function mirrorViews(mirrors: readonly MirrorStatus[], config: Config) {
   const words = new Map(specsOf(config).mirrors.map((mirror) => [keyOf(mirror), mirrorWords(mirror)]));
   return mirrors.map((mirror) => ({
     bridge: mirror.bridge,
@@ -107,7 +107,7 @@ function selection(words: Readonly<Record<string, string>>): Record<string, stri
 }
 
 /** A row of `show vteps --json`. */
-export function vtepView(vtep: VtepStatus) {
+function vtepView(vtep: VtepStatus) {
   return {
     remote: vtep.remote,
     local: vtep.local,

@@ -19,7 +19,7 @@ export interface UdpSockets {
  * Source ports lent. More spread flows better over equal-cost paths and receive queues; fewer let the frames of
  * different flows share a train.
  */
-export const SOURCE_PORTS = 8;
+const SOURCE_PORTS = 8;
 const SOURCE_PORT_MIN = 49_152;
 const SOURCE_PORT_COUNT = 16_384;
 const BIND_ATTEMPTS_MAX = 256;

@@ -42,7 +42,7 @@ const SETTLE_TIMEOUT_MS = 5000;
 let labCount = 0;
 
 /** The addresses of a client's overlay device by its number, IPv4 and IPv6. */
-export function overlayAddresses(number: number): string[] {
+function overlayAddresses(number: number): string[] {
   return [`192.168.0.${number}/24`, `fd00::${number}/64`];
 }
 

@@ -7,7 +7,7 @@ import type { Peer } from "./peer.ts";
 
 const PORT = 5001;
 /** Some 400 super-frames of 64 KB, and thousands of frames where they are cut. */
-export const TCP_BYTES = 24 * 1024 * 1024;
+const TCP_BYTES = 24 * 1024 * 1024;
 const UDP_IDLE_MS = 3000;
 
 /** Sends known bytes over TCP to `address` on `to` and expects exactly those to arrive. */
