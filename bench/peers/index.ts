@@ -1,8 +1,14 @@
 // The switches that are compared, in the order of the report's columns. The first one is what the others are measured by.
 
 import { kernelBridge } from "./kernel-bridge.ts";
+import { openVswitch } from "./ovs.ts";
 import type { PeerKind } from "./peer.ts";
-import { vxswitchAuto } from "./vxswitch-auto.ts";
-import { vxswitchUdp } from "./vxswitch-udp.ts";
+import { vxswitch } from "./vxswitch.ts";
 
-export const PEERS: readonly PeerKind[] = [kernelBridge, vxswitchUdp, vxswitchAuto];
+export const PEERS: readonly PeerKind[] = [
+  kernelBridge,
+  openVswitch("ovs-afxdp", "afxdp"),
+  openVswitch("ovs-afpacket", "system"),
+  vxswitch("udp"),
+  vxswitch("auto"),
+];

@@ -1,5 +1,0 @@
-// Our switch on plain UDP sockets.
-
-import { vxswitch } from "./vxswitch.ts";
-
-export const vxswitchUdp = vxswitch("udp");
