@@ -55,8 +55,11 @@ export const COPY_SHIFT = 2;
 /** Copies that one transmit call takes (native/udp-transmit.c COPIES_MAX). */
 export const COPIES_MAX = 1024;
 
-/** Rows of a batch: 64 receive slots, each up to 64 datagrams that the kernel merged (UDP_GRO_CNT_MAX). */
-export const FRAMES_MAX = 64 * 64;
+/** Receive slots of a batch: one recvmmsg (native/udp-receive.c MESSAGES_MAX). Twice 64 makes longer trains of mixed flows. */
+export const SLOT_COUNT = 128;
+
+/** Rows of a batch: what the slots hold, each up to 64 datagrams that the kernel merged (UDP_GRO_CNT_MAX). */
+export const FRAMES_MAX = SLOT_COUNT * 64;
 
 /** Copies waiting for one device, in the order the frames came. */
 export class TransmitList {

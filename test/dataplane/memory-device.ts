@@ -16,9 +16,10 @@ import {
   FRAME_SHIFT,
   FRAME_WORDS,
   FRAMES_MAX,
+  SLOT_COUNT,
   type TransmitList,
 } from "../../src/dataplane/frames.ts";
-import { arenaOver, SLOT_BYTES, SLOT_COUNT, STAGING_BYTES } from "../../src/dataplane/io/arena.ts";
+import { arenaOver, SLOT_BYTES, STAGING_BYTES } from "../../src/dataplane/io/arena.ts";
 import type { MirrorSink } from "../../src/dataplane/mirror.ts";
 import type { Tables } from "../../src/dataplane/tables.ts";
 

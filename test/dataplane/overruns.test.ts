@@ -2,8 +2,8 @@
 import { createSocket } from "node:dgram";
 import { expect, test } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
-import { FRAME_WORDS, FRAMES_MAX } from "../../src/dataplane/frames.ts";
-import { mapArena, SLOT_BYTES, SLOT_COUNT } from "../../src/dataplane/io/arena.ts";
+import { FRAME_WORDS, FRAMES_MAX, SLOT_COUNT } from "../../src/dataplane/frames.ts";
+import { mapArena, SLOT_BYTES } from "../../src/dataplane/io/arena.ts";
 import { native } from "../../src/dataplane/io/native.ts";
 import { closeUdpSockets, openUdpSockets, udpDrops } from "../../src/dataplane/io/udp-underlay.ts";
 

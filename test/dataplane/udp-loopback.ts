@@ -20,15 +20,10 @@ import {
   FRAME_SHIFT,
   FRAME_WORDS,
   FRAMES_MAX,
+  SLOT_COUNT,
   TransmitList,
 } from "../../src/dataplane/frames.ts";
-import {
-  type Arena,
-  arenaOver,
-  SLOT_BYTES,
-  SLOT_COUNT,
-  STAGING_BYTES,
-} from "../../src/dataplane/io/arena.ts";
+import { type Arena, arenaOver, SLOT_BYTES, STAGING_BYTES } from "../../src/dataplane/io/arena.ts";
 import { Poller } from "../../src/dataplane/io/poller.ts";
 import { closeUdpSockets, openUdpSockets, UdpUnderlay } from "../../src/dataplane/io/udp-underlay.ts";
 import { frame, pattern } from "./packets.ts";

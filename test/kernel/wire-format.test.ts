@@ -9,6 +9,8 @@ import { expectTcp, expectUdp } from "./harness/transfer.ts";
 const SENT = `ip.src == ${OWN_LEG.underlay} && ip.dst == ${CLIENT2.underlay} && udp.dstport == 4789`;
 const VNI = 4242;
 const FLOWS = 32;
+const FLOW_PORT = 6000;
+const FLOW = `udp.dstport in {${FLOW_PORT}..${FLOW_PORT + FLOWS - 1}}`;
 /** Far fewer than the switch has, so that flows which share one do not matter. */
 const SOURCE_PORTS_MIN = 4;
 const BAD_CHECKSUM =
@@ -57,7 +59,7 @@ describe("datagrams to a client", () => {
 
   test("come from a port of the dynamic range, one a flow and many over many flows", async () => {
     const flow = ["udp.srcport", "udp.dstport"];
-    const rows = distinct(await decode(path, `${SENT} && udp.dstport in {6000..6999}`, flow));
+    const rows = distinct(await decode(path, `${SENT} && ${FLOW}`, flow));
     const outerPorts = rows.map(([ports]) => Number(ports.split(",")[0]));
     for (const port of outerPorts) expect(port).toBeGreaterThanOrEqual(49_152);
     expect(rows).toHaveLength(FLOWS);
@@ -76,7 +78,9 @@ describe("datagrams to a client", () => {
     expect(await decode(path, `${SENT} && (${BAD_CHECKSUM})`, ["frame.number", "frame.protocols"])).toEqual(
       [],
     );
-    expect(await decode(path, `${SENT} && _ws.malformed`, ["frame.number"])).toEqual([]);
+    // The flows are left out: a port of theirs may be some protocol's own, and tshark then misses that protocol in them.
+    const malformed = `${SENT} && _ws.malformed && !(${FLOW})`;
+    expect(await decode(path, malformed, ["frame.number", "frame.protocols"])).toEqual([]);
   });
 });
 
@@ -101,7 +105,8 @@ test("bulk TCP with offloads arrives in frames whose checksums are good", async 
 /** Some datagrams in each of many flows, to ports that nobody listens on. */
 async function sendFlows(): Promise<void> {
   for (let flow = 0; flow < FLOWS; flow++) {
-    await lab.client1.script("udp.mjs", "raw", CLIENT2.ipv4, 6000 + flow, "0badcafe", "0badcafe").result();
+    const port = FLOW_PORT + flow;
+    await lab.client1.script("udp.mjs", "raw", CLIENT2.ipv4, port, "0badcafe", "0badcafe").result();
   }
 }
 

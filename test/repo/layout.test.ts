@@ -41,11 +41,11 @@ test("what one call takes is as much as the other side hands over", () => {
   expect(transmit.get("VXLAN_FLAG_VNI")).toBe(VXLAN_FLAG_VNI);
   expect(transmit.get("TRAIN_BYTES_MAX")).toBeLessThanOrEqual(arena.STAGING_BYTES);
   expect(enumerators(read("native/udp-receive.c")).get("MESSAGES_MAX")).toBeGreaterThanOrEqual(
-    arena.SLOT_COUNT,
+    frames.SLOT_COUNT,
   );
   // The wake-up is polled, too.
   expect(enumerators(read("native/poll.c")).get("POLL_FDS_MAX")).toBeGreaterThan(DEVICES_MAX);
-  expect(arena.SLOT_COUNT * 64).toBeLessThanOrEqual(frames.FRAMES_MAX);
+  expect(frames.SLOT_COUNT * 64).toBeLessThanOrEqual(frames.FRAMES_MAX);
 });
 
 test("every call that the addon offers is declared, typed and named alike", () => {

@@ -1,5 +1,6 @@
 // All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots and a staging area. A frame is
 // an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
+import { SLOT_COUNT } from "../frames.ts";
 import { native } from "./native.ts";
 
 /**
@@ -7,8 +8,6 @@ import { native } from "./native.ts";
  * first bytes of the slots, which every frame touches, do not all fall into the same sets of the cache.
  */
 export const SLOT_BYTES = 65_536 + 4096 + 192;
-/** Slots of a batch: one recvmmsg (native/udp-receive.c MESSAGES_MAX). */
-export const SLOT_COUNT = 64;
 /** Segments of super-frames are written here on their way out; flushed when full. */
 export const STAGING_BYTES = 1 << 20;
 

@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import type { Address } from "../address.ts";
 import type { Device } from "../device.ts";
-import type { TransmitList } from "../frames.ts";
-import { type Arena, SLOT_BYTES, SLOT_COUNT } from "./arena.ts";
+import { SLOT_COUNT, type TransmitList } from "../frames.ts";
+import { type Arena, SLOT_BYTES } from "./arena.ts";
 import { native } from "./native.ts";
 
 /** Opens a TAP device, down and without address; throws the addon's error. It lives as long as the descriptor. */

@@ -1,9 +1,9 @@
 // The `udp` underlay: one UDP socket for a (local address, port), and a set of sockets that lend their source ports.
 // Needs no privilege, no route and no neighbour table: those stay the kernel's work.
 import type { Device } from "../device.ts";
-import type { TransmitList } from "../frames.ts";
+import { SLOT_COUNT, type TransmitList } from "../frames.ts";
 import { errorCode, SystemError } from "../system-error.ts";
-import { type Arena, SLOT_BYTES, SLOT_COUNT } from "./arena.ts";
+import { type Arena, SLOT_BYTES } from "./arena.ts";
 import { native } from "./native.ts";
 
 /** Descriptors of an underlay socket, opened by the control thread and used by the forwarding thread. */
