@@ -34,15 +34,31 @@ export function createInspect(tables: Tables, view: DataView): (count: number, i
   const { frames, counters } = tables;
   const { ethernetHeader, readInner } = createInnerReader(frames, view);
 
+  /** Neighbours mostly came in at one port: they are summed up before they are counted. */
   function inspect(count: number, infer: boolean): void {
+    let runPort = DROPPED_PORT;
+    let packets = 0;
+    let bytes = 0;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
-      const counter = portCounter(port);
-      counters[counter + RX_PACKETS]++;
-      counters[counter + RX_BYTES] += frames[at + FRAME_LENGTH];
+      if (port !== runPort) {
+        countReceived(runPort, packets, bytes);
+        runPort = port;
+        packets = 0;
+        bytes = 0;
+      }
+      packets++;
+      bytes += frames[at + FRAME_LENGTH];
       inspectOne(at, infer);
     }
+    countReceived(runPort, packets, bytes);
+  }
+
+  function countReceived(port: number, packets: number, bytes: number): void {
+    if (packets === 0) return;
+    counters[portCounter(port) + RX_PACKETS] += packets;
+    counters[portCounter(port) + RX_BYTES] += bytes;
   }
 
   function inspectOne(at: number, infer: boolean): undefined {

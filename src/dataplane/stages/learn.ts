@@ -5,6 +5,7 @@ import type { Bridge } from "../bridge.ts";
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
 import { Drop } from "../drop-reason.ts";
+import type { Fdb } from "../fdb.ts";
 import * as layout from "../frames.ts";
 import { isMulticast } from "../mac.ts";
 import type { Tables } from "../tables.ts";
@@ -44,7 +45,7 @@ export function createLearn(tables: Tables): LearnStages {
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
-      const { fdb } = bridges[portBridge[port]] as Bridge;
+      const fdb = fdbOf(port);
       fetched ^= fdb.touch(frames[at + FRAME_SOURCE_KEY], frames[at + FRAME_SOURCE_LOW]);
       fetched ^= fdb.touch(frames[at + FRAME_TARGET_KEY], frames[at + FRAME_TARGET_LOW]);
     }
@@ -52,18 +53,25 @@ export function createLearn(tables: Tables): LearnStages {
   }
 
   function learn(count: number, nowSeconds: number): void {
+    let runPort = DROPPED_PORT;
+    let fdb: Fdb | null = null;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
-      const { fdb } = bridges[portBridge[port]] as Bridge;
+      if (port !== runPort) {
+        fdb = fdbOf(port);
+        runPort = port;
+      }
       const key = frames[at + FRAME_SOURCE_KEY];
-      if (!fdb.learn(key, frames[at + FRAME_SOURCE_LOW], frames[at + FRAME_SOURCE], nowSeconds)) {
+      if (!(fdb as Fdb).learn(key, frames[at + FRAME_SOURCE_LOW], frames[at + FRAME_SOURCE], nowSeconds)) {
         drop(at, port, static_moved);
       }
     }
   }
 
   function lookUp(count: number): void {
+    let runPort = DROPPED_PORT;
+    let fdb: Fdb | null = null;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
@@ -72,11 +80,18 @@ export function createLearn(tables: Tables): LearnStages {
         frames[at + FRAME_TARGET] = FLOOD;
         continue;
       }
-      const { fdb } = bridges[portBridge[port]] as Bridge;
-      const target = fdb.lookUp(key, frames[at + FRAME_TARGET_LOW]);
+      if (port !== runPort) {
+        fdb = fdbOf(port);
+        runPort = port;
+      }
+      const target = (fdb as Fdb).lookUp(key, frames[at + FRAME_TARGET_LOW]);
       frames[at + FRAME_TARGET] = target;
       if (target === frames[at + FRAME_SOURCE]) drop(at, port, split_horizon);
     }
+  }
+
+  function fdbOf(port: number): Fdb {
+    return (bridges[portBridge[port]] as Bridge).fdb;
   }
 
   function drop(at: number, port: number, reason: number): void {

@@ -36,7 +36,7 @@ export function createTransmit(tables: Tables): TransmitStage {
     const device = destinations[at + DESTINATION_DEVICE];
     const list = device < 0 ? null : lists[device];
     if (list === null) {
-      counters[portCounter(destinations[at + DESTINATION_PORT]) + DROPS + port_down]++;
+      counters[counterOf(destination) + DROPS + port_down]++;
       return false;
     }
     if (list.count === 0) waiting[waitingCount++] = device;
@@ -53,18 +53,38 @@ export function createTransmit(tables: Tables): TransmitStage {
   function transmit(device: number, list: TransmitList): void {
     (devices[device] as Device).transmit(list);
     const { copies, count } = list;
+    let run = -1;
+    let packets = 0;
+    let bytes = 0;
     for (let at = 0; at < count << COPY_SHIFT; at += 1 << COPY_SHIFT) {
-      const destination = copies[at + COPY_DESTINATION] << DESTINATION_SHIFT;
-      const counter = portCounter(destinations[destination + DESTINATION_PORT]);
+      const destination = copies[at + COPY_DESTINATION];
+      if (destination !== run) {
+        countSent(run, packets, bytes);
+        run = destination;
+        packets = 0;
+        bytes = 0;
+      }
       const result = copies[at + COPY_RESULT];
       if (result === 0) {
-        counters[counter + TX_PACKETS]++;
-        counters[counter + TX_BYTES] += frames[(copies[at + COPY_FRAME] << FRAME_SHIFT) + FRAME_LENGTH];
+        packets++;
+        bytes += frames[(copies[at + COPY_FRAME] << FRAME_SHIFT) + FRAME_LENGTH];
       } else {
-        counters[counter + DROPS - result]++;
+        counters[counterOf(destination) + DROPS - result]++;
       }
     }
+    countSent(run, packets, bytes);
     list.count = 0;
+  }
+
+  /** Neighbours mostly go to one destination: they are summed up before they are counted. */
+  function countSent(destination: number, packets: number, bytes: number): void {
+    if (packets === 0) return;
+    counters[counterOf(destination) + TX_PACKETS] += packets;
+    counters[counterOf(destination) + TX_BYTES] += bytes;
+  }
+
+  function counterOf(destination: number): number {
+    return portCounter(destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT]);
   }
 
   return { enqueue, flush };
