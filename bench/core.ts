@@ -27,10 +27,12 @@ import {
   FRAME_OFFSET,
   FRAME_REMOTE,
   FRAME_SHIFT,
+  FRAME_VTEP,
   SLOT_COUNT,
   type TransmitList,
 } from "../src/dataplane/frames.ts";
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
+import { allocateVteps } from "../src/dataplane/vteps.ts";
 import { describeMachine } from "./machine.ts";
 import { writeSection } from "./results.ts";
 import { median, spread } from "./statistics.ts";
@@ -64,6 +66,8 @@ interface Sample {
 class BenchDevice implements Device {
   readonly fd = -1;
   readonly encapsulated = true;
+  readonly tellsOffloads = false;
+  readonly spins = false;
 
   receive(): number {
     return BATCH;
@@ -85,7 +89,11 @@ class CoreBench {
 
   constructor(addresses: number) {
     this.addresses = addresses;
-    const memory = { counters: allocateCounters(), destinations: allocateDestinations() };
+    const memory = {
+      counters: allocateCounters(),
+      destinations: allocateDestinations(),
+      vteps: allocateVteps(),
+    };
     const device = new BenchDevice();
     this.engine = new Engine(memory, this.view, {
       device: () => device,
@@ -204,6 +212,7 @@ class CoreBench {
       frames[at + FRAME_LENGTH] = DATAGRAM_BYTES;
       frames[at + FRAME_FLAGS] = 0;
       frames[at + FRAME_GSO_TYPE] = 0;
+      frames[at + FRAME_VTEP] = UNDERLAY;
       frames.set(this.remotes[0], at + FRAME_REMOTE);
     }
   }

@@ -12,8 +12,9 @@ enum { TCX_TO_NEXT = -1, TCX_TO_DROP = 2 };
 
 // One instruction: operation, destination and source register, offset, immediate. The names are those of the kernel's
 // Documentation/bpf/standardization/instruction-set.rst.
-#define BPF_STEP(op, dst, src, offset, imm) \
-  ((struct bpf_insn){.code = (uint8_t)(op), .dst_reg = (dst), .src_reg = (src), .off = (int16_t)(offset), .imm = (imm)})
+#define BPF_STEP(operation, to, from, offset, value) \
+  ((struct bpf_insn){.code = (uint8_t)(operation), .dst_reg = (to) & 15u, .src_reg = (from) & 15u, \
+                     .off = (int16_t)(offset), .imm = (value)})
 
 // Descriptor of the loaded program, or -errno.
 int bpf_load(enum bpf_prog_type type, const struct bpf_insn *instructions, uint32_t count);

@@ -13,6 +13,7 @@ napi_value wake_open(napi_env env, napi_callback_info info);
 napi_value wake_signal(napi_env env, napi_callback_info info);
 napi_value wake_clear(napi_env env, napi_callback_info info);
 napi_value close_fd(napi_env env, napi_callback_info info);
+napi_value socket_error(napi_env env, napi_callback_info info);
 // udp-socket.c
 napi_value udp_open(napi_env env, napi_callback_info info);
 napi_value udp_share_address(napi_env env, napi_callback_info info);
@@ -33,6 +34,16 @@ napi_value next_hop(napi_env env, napi_callback_info info);
 // link.c
 napi_value link_set(napi_env env, napi_callback_info info);
 napi_value link_address(napi_env env, napi_callback_info info);
+// classifier.c
+napi_value classifier_open(napi_env env, napi_callback_info info);
+napi_value classifier_set(napi_env env, napi_callback_info info);
+napi_value classifier_link(napi_env env, napi_callback_info info);
+// ring.c
+napi_value ring_open(napi_env env, napi_callback_info info);
+napi_value ring_map(napi_env env, napi_callback_info info);
+napi_value ring_unmap(napi_env env, napi_callback_info info);
+napi_value ring_drops(napi_env env, napi_callback_info info);
+napi_value ring_receive(napi_env env, napi_callback_info info);
 // segment-calls.c
 napi_value segment_frame(napi_env env, napi_callback_info info);
 

@@ -16,6 +16,7 @@ enum {
   FRAME_CSUM_OFFSET = 6,
   FRAME_FLOW = 7,         // hash of the inner flow
   FRAME_REMOTE = 8,       // 4 words: the sender's IPv6 or IPv4-mapped address, as on the wire
+  FRAME_VTEP = 12,        // device index of the UDP socket that holds the address it was sent to
   FRAME_WORDS = 16,
 };
 
@@ -23,6 +24,7 @@ enum {
   FRAME_NEEDS_CSUM = 1,     // the transport checksum holds only the pseudo-header sum
   FRAME_TRUNCATED = 2,      // larger than its slot
   FRAME_BAD_OFFLOAD = 4,    // the device's metadata does not fit the frame
+  FRAME_BAD_OUTER = 8,      // lengths or checksum of the outer headers are wrong
 };
 
 // A copy to transmit: which frame goes to which destination, and what became of it.

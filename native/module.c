@@ -16,6 +16,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "wakeSignal", wake_signal);
   offer(env, exports, "wakeClear", wake_clear);
   offer(env, exports, "closeFd", close_fd);
+  offer(env, exports, "socketError", socket_error);
   offer(env, exports, "udpOpen", udp_open);
   offer(env, exports, "udpShareAddress", udp_share_address);
   offer(env, exports, "udpDrops", udp_drops);
@@ -29,6 +30,14 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "nextHop", next_hop);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
+  offer(env, exports, "classifierOpen", classifier_open);
+  offer(env, exports, "classifierSet", classifier_set);
+  offer(env, exports, "classifierLink", classifier_link);
+  offer(env, exports, "ringOpen", ring_open);
+  offer(env, exports, "ringMap", ring_map);
+  offer(env, exports, "ringUnmap", ring_unmap);
+  offer(env, exports, "ringDrops", ring_drops);
+  offer(env, exports, "ringReceive", ring_receive);
   offer(env, exports, "segmentFrame", segment_frame);
   return exports;
 }

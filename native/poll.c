@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,4 +59,15 @@ napi_value close_fd(napi_env env, napi_callback_info info) {
   if (!a.ok) return NULL;
   if (close(fd) < 0) return throw_errno(env, "close", errno);
   return undefined_value(env);
+}
+
+// socketError(fd) -> the error that a socket has pending, which is taken from it; 0 = none.
+napi_value socket_error(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  if (!a.ok) return NULL;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return throw_errno(env, "SO_ERROR", errno);
+  return int_value(env, error);
 }

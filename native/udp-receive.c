@@ -29,7 +29,7 @@ static bool holds_super_frame(const uint8_t *datagram, uint32_t length) {
   return l3 != 0 && VXLAN_HEADER + l3 + ip_bytes == length;
 }
 
-static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const int32_t remote[4]) {
+static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const int32_t remote[4], int32_t vtep) {
   row[FRAME_OFFSET] = (int32_t)offset;
   row[FRAME_LENGTH] = (int32_t)length;
   row[FRAME_FLAGS] = flags;
@@ -39,32 +39,33 @@ static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags,
   row[FRAME_CSUM_OFFSET] = 0;
   row[FRAME_FLOW] = 0;
   memcpy(row + FRAME_REMOTE, remote, 16);
+  row[FRAME_VTEP] = vtep;
 }
 
 // Writes the rows of one message and returns how many; a merged one becomes a row for each datagram in it.
 static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t length, int32_t *rows, uint32_t rows_max,
-                           const uint8_t *datagram) {
+                           const uint8_t *datagram, int32_t vtep) {
   uint32_t step = merged_size(message);
   int32_t remote[4];
   address_to_words(message->msg_name, remote);
   int flags = message->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0;
   if (step == 0 || step >= length || flags) {
-    write_row(rows, offset, length, flags, remote);
+    write_row(rows, offset, length, flags, remote, vtep);
     return 1;
   }
   if (holds_super_frame(datagram, length)) {
-    write_row(rows, offset, length, flags, remote);
+    write_row(rows, offset, length, flags, remote, vtep);
     rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
     rows[FRAME_GSO_SIZE] = (int32_t)step;
     return 1;
   }
   uint32_t count = 0;
   for (uint32_t at = 0; at < length && count < rows_max; at += step, count++)
-    write_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, remote);
+    write_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, remote, vtep);
   return count;
 }
 
-// udpReceive(fd, arena, frames, slotBase, slotBytes, slotCount) -> rows written, or -errno. Never blocks.
+// udpReceive(fd, arena, frames, slotBase, slotBytes, slotCount, vtep) -> rows written, or -errno. Never blocks.
 // The kernel merges at most 64 datagrams (UDP_GRO_CNT_MAX), so the table needs 64 rows a slot.
 napi_value udp_receive(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
@@ -74,6 +75,7 @@ napi_value udp_receive(napi_env env, napi_callback_info info) {
   uint32_t base = take_uint(&a, INT32_MAX);
   uint32_t slot_bytes = take_uint(&a, 1 << 20);
   uint32_t slots = take_uint(&a, MESSAGES_MAX);
+  int32_t vtep = take_int(&a);
   if (!a.ok) return NULL;
   if ((uint64_t)base + (uint64_t)slot_bytes * slots > arena.length) return throw_errno(env, "udpReceive", EINVAL);
   struct mmsghdr messages[MESSAGES_MAX];
@@ -91,7 +93,7 @@ napi_value udp_receive(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < (uint32_t)received && rows < rows_max; i++) {
     uint32_t offset = base + i * slot_bytes;
     rows += write_rows(&messages[i].msg_hdr, offset, messages[i].msg_len, frames.at + rows * FRAME_WORDS, rows_max - rows,
-                       arena.at + offset);
+                       arena.at + offset, vtep);
   }
   return int_value(env, (int32_t)rows);
 }

@@ -29,15 +29,20 @@ import type {
   ForwardingWorkerData,
 } from "./threads/forwarding-worker.ts";
 import { SupervisedThread } from "./threads/supervised-thread.ts";
+import { allocateVteps } from "./vteps.ts";
 
 export interface DataplaneOptions {
-  /** `udp` keeps to UDP sockets alone; `auto` (the default) takes what the machine offers beside them. */
-  readonly io?: "auto" | "udp";
+  /** `udp` keeps to UDP sockets alone; `auto` (the default) and `ring` take what the machine offers beside them. */
+  readonly io?: "auto" | "ring" | "udp";
+  /** `always` gives a core to the forwarding thread, which then never blocks; `auto` blocks soon after the last frame. */
+  readonly spin?: "auto" | "always";
   /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding thread. */
   readonly socketBufferBytes?: number;
 }
 
 const SOCKET_BUFFER_BYTES = 32 << 20;
+/** About the time in which the next frame of a busy flow arrives. */
+const SPIN_MS = 0.05;
 const MAINTAIN_EVERY_MS = 1000;
 
 interface BridgeRecord {
@@ -57,6 +62,7 @@ class ThreadedDataplane implements Dataplane {
   private readonly counters = new Float64Array(this.countersMemory);
   private readonly destinationsMemory = allocateDestinations();
   private readonly destinations = new Int32Array(this.destinationsMemory);
+  private readonly vtepsMemory = allocateVteps();
   private readonly bridges = new Map<string, BridgeRecord>();
   private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
   private readonly ports: Ports;
@@ -74,7 +80,8 @@ class ThreadedDataplane implements Dataplane {
     this.ports = new Ports({
       counters: this.counters,
       destinations: this.destinations,
-      useTunnels: options.io !== "udp",
+      vteps: new Int32Array(this.vtepsMemory),
+      isFast: options.io !== "udp",
       bufferBytes: options.socketBufferBytes ?? SOCKET_BUFFER_BYTES,
       send,
       onEvent,
@@ -84,7 +91,12 @@ class ThreadedDataplane implements Dataplane {
       name: "forwarding",
       script: new URL("./threads/forwarding-worker.js", import.meta.url),
       data: {
-        memory: { counters: this.countersMemory, destinations: this.destinationsMemory },
+        memory: {
+          counters: this.countersMemory,
+          destinations: this.destinationsMemory,
+          vteps: this.vtepsMemory,
+        },
+        spinMs: options.spin === "always" ? Number.POSITIVE_INFINITY : SPIN_MS,
       } satisfies Omit<ForwardingWorkerData, "wakeFd">,
       replay: () => [this.allCommands()],
       ping: [],
@@ -106,6 +118,7 @@ class ThreadedDataplane implements Dataplane {
   apply(changes: readonly Change[]): Promise<void> {
     return this.inTurn(async () => {
       for (const change of changes) await this.applyOne(change);
+      await this.ports.updateRings();
       await this.thread.request(this.mirrors.commands());
     });
   }
@@ -120,8 +133,9 @@ class ThreadedDataplane implements Dataplane {
       vteps: vtepStatus(this.ports),
       underlay: underlayStatus(
         this.counters,
-        this.ports.tunnels.describe(),
-        this.ports.underlays.receiveOverruns(),
+        this.ports.rings.isOpen ? "ring" : "udp",
+        `${this.ports.rings.describe()}; ${this.ports.tunnels.describe()}`,
+        this.ports.underlays.receiveOverruns() + this.ports.rings.drops(),
       ),
       workerRestarts: this.thread.restarts + this.mirrors.restarts,
     };

@@ -7,8 +7,16 @@ export interface Device {
   readonly fd: number;
   /** True where frames come as VXLAN datagrams, false where they are bare Ethernet. */
   readonly encapsulated: boolean;
+  /** True where each frame comes with what its sender left undone; elsewhere its headers must tell. */
+  readonly tellsOffloads: boolean;
+  /** True where looking for frames costs no call into the kernel, so that the loop may look as often as it likes. */
+  readonly spins: boolean;
   /** Fills the frame table with what is waiting, a batch at most; returns the rows, or -errno. Never blocks. */
   receive(): number;
+  /** poll(2) reports an error: takes it. Without this, `receive` returns it. */
+  clearError?(): void;
+  /** The device leaves the engine: gives back what it holds of this thread's memory, not its descriptors. */
+  detach?(): void;
   /** Transmits the copies and writes each one's result; returns how many failed. Never blocks. */
   transmit(list: TransmitList): number;
 }

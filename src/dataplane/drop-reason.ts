@@ -34,6 +34,10 @@ export const DROP_REASONS = [
   { name: "queue_full", text: "the kernel's transmit queue was full" },
   { name: "unreachable", text: "the kernel has no route to the remote VTEP, or a firewall refused it" },
   { name: "transmit_failed", text: "the kernel refused the frame for another reason" },
+  {
+    name: "outer_malformed",
+    text: "the outer IP or UDP header contradicts the datagram's length, or one of their checksums is wrong",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

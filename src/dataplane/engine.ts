@@ -61,7 +61,7 @@ export type Command<Make, Output> =
 
 /** What the engine cannot make itself. */
 export interface EngineHost<Make, Output> {
-  device(make: Make, tables: Tables): Device;
+  device(index: number, make: Make, tables: Tables): Device;
   sink(output: Output, mirror: number, counters: Float64Array): MirrorSink;
 }
 
@@ -90,7 +90,11 @@ export class Engine<Make, Output> {
     const { tables } = this;
     switch (command.op) {
       case "add-device":
-        tables.setDevice(command.device, this.host.device(command.make, tables), command.fallback);
+        tables.setDevice(
+          command.device,
+          this.host.device(command.device, command.make, tables),
+          command.fallback,
+        );
         return 1;
       case "del-device":
         tables.deleteDevice(command.device);

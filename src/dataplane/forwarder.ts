@@ -51,11 +51,11 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
   let nowSeconds = 0;
 
   function forward(device: number, count: number): void {
-    const { encapsulated } = devices[device] as Device;
+    const { encapsulated, tellsOffloads } = devices[device] as Device;
     counters[BREATHS]++;
-    if (encapsulated) decap(device, count);
+    if (encapsulated) decap(count);
     else enter(device, count);
-    inspect(count, encapsulated);
+    inspect(count, !tellsOffloads);
     if (tables.mirrorCount > 0) mirror.received(count);
     if (tables.hasLargeFdb) touch(count);
     learn(count, nowSeconds);

@@ -15,6 +15,8 @@ export const FRAME_CSUM_OFFSET = 6;
 export const FRAME_FLOW = 7;
 /** Four words: the sender's IPv6 or IPv4-mapped address, in wire order. */
 export const FRAME_REMOTE = 8;
+/** Device index of the UDP socket that holds the address the datagram was sent to. */
+export const FRAME_VTEP = 12;
 /** Ingress port; 0 = dropped, the later stages pass it by. */
 export const FRAME_PORT = 13;
 /** Destination index of where the frame came from: what is learnt, and where it never returns to. */
@@ -39,6 +41,8 @@ export const FLAG_NEEDS_CSUM = 1;
 export const FLAG_TRUNCATED = 2;
 /** The device's metadata does not fit the frame. */
 export const FLAG_BAD_OFFLOAD = 4;
+/** Lengths or checksum of the outer headers are wrong. */
+export const FLAG_BAD_OUTER = 8;
 
 export const GSO_NONE = 0;
 export const GSO_TCPV4 = 1;
@@ -57,6 +61,9 @@ export const COPIES_MAX = 1024;
 
 /** Receive slots of a batch: one recvmmsg (native/udp-receive.c MESSAGES_MAX). Twice 64 makes longer trains of mixed flows. */
 export const SLOT_COUNT = 128;
+
+/** Slots of a receive ring that one batch takes at most: under load, the longer the batch, the longer its trains. */
+export const RING_BATCH_FRAMES = 256;
 
 /** Rows of a batch: what the slots hold, each up to 64 datagrams that the kernel merged (UDP_GRO_CNT_MAX). */
 export const FRAMES_MAX = SLOT_COUNT * 64;

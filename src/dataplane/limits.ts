@@ -9,5 +9,9 @@ export const MIRRORS_MAX = 31;
 export const DESTINATIONS_MAX = 4096;
 /** TAP devices and underlay sockets (each with the source ports it lends). */
 export const DEVICES_MAX = 1000;
+/** Network devices that the ring receives from. */
+export const RINGS_MAX = 16;
+/** Local addresses (with UDP port) whose datagrams the ring takes; those of further ones take the UDP sockets. */
+export const VTEPS_MAX = 64;
 /** FDB entries of one bridge. */
 export const ADDRESSES_MAX = 1 << 20;

@@ -8,11 +8,13 @@ import { FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 import type { Mirror } from "./mirror.ts";
+import type { VtepsMemory } from "./vteps.ts";
 
 /** What the forwarding thread shares with the control thread. */
 export interface SharedMemory {
   readonly counters: CountersMemory;
   readonly destinations: DestinationsMemory;
+  readonly vteps: VtepsMemory;
 }
 
 export const NO_PORT = -1;
@@ -20,6 +22,7 @@ export const NO_PORT = -1;
 export class Tables {
   readonly counters: Float64Array;
   readonly destinations: Int32Array;
+  readonly vteps: Int32Array;
   /** Rows of the batch in hand. */
   readonly frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   readonly ingress = new IngressTable();
@@ -45,6 +48,7 @@ export class Tables {
   constructor(memory: SharedMemory) {
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
+    this.vteps = new Int32Array(memory.vteps);
   }
 
   setDevice(index: number, device: Device, fallback: number): void {
@@ -54,6 +58,7 @@ export class Tables {
   }
 
   deleteDevice(index: number): void {
+    this.devices[index]?.detach?.();
     this.devices[index] = null;
     this.lists[index] = null;
     this.devicePort[index] = NO_PORT;

@@ -50,7 +50,7 @@ const FORM: readonly Row[] = [
   [
     "an unknown key",
     "underlay: { mtu: 4 }",
-    "F:1:13: underlay.mtu: expected one of the keys local, dstport, io, got an unknown key",
+    "F:1:13: underlay.mtu: expected one of the keys local, dstport, io, spin, got an unknown key",
   ],
   [
     "an underlay port out of range",
@@ -60,7 +60,7 @@ const FORM: readonly Row[] = [
   [
     "a way of I/O that is none",
     "underlay: { io: xdp }",
-    'F:1:17: underlay.io: expected auto or udp, got "xdp"',
+    'F:1:17: underlay.io: expected auto or ring or udp, got "xdp"',
   ],
   [
     "a local that is multicast",
@@ -292,11 +292,6 @@ const CROSS: readonly Row[] = [
 
 const LATER: readonly Row[] = [
   [
-    "the ring underlay",
-    "underlay: { io: ring }",
-    "F:1:17: underlay.io: expected auto or udp, got ring; the ring underlay is not in this version",
-  ],
-  [
     "multicast mode",
     ports("p: { type: vxlan, vni: 1, group: 239.1.1.1, dev: eth0 }"),
     "F:4:33: bridges.br0.ports.p.group: expected the unicast address of one VTEP as remote, got group; multicast mode (group, dev) is not in this version",
@@ -369,7 +364,7 @@ describe("bounds", () => {
 });
 
 test("all faults of a file are reported at once, in the order of the file, those between parts included", () => {
-  const lines = faults(`underlay: { io: ring, mtu: 3 }
+  const lines = faults(`underlay: { io: fast, mtu: 3 }
 bridges:
   br0:
     ageing: soon

@@ -25,7 +25,7 @@ bridges:
   br1:
 `;
 
-const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto }
+const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto, spin: auto }
 bridges:
   br0:
     ageing: 300s

@@ -113,10 +113,10 @@ test.each<[string, Call, string]>([
     (addon) => addon.udpPathMtu(0, WORDS.subarray(0, 3), WORDS, 1),
     "EINVAL",
   ],
-  ["slots beyond the arena", (addon) => addon.udpReceive(NO_FD, BYTES, WORDS, 1, 64, 4), "EINVAL"],
+  ["slots beyond the arena", (addon) => addon.udpReceive(NO_FD, BYTES, WORDS, 1, 64, 4, 0), "EINVAL"],
   [
     "slots far beyond it",
-    (addon) => addon.udpReceive(NO_FD, BYTES, WORDS, 0x7fffffff, 1 << 20, 128),
+    (addon) => addon.udpReceive(NO_FD, BYTES, WORDS, 0x7fffffff, 1 << 20, 128, 0),
     "EINVAL",
   ],
   ["TAP slots beyond the arena", (addon) => addon.tapReceive(NO_FD, BYTES, WORDS, 1, 64, 4), "EINVAL"],

@@ -24,6 +24,7 @@ import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reas
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { formatMac, parseMac } from "../../src/dataplane/mac.ts";
+import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { type Arrival, arena, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
 
@@ -99,11 +100,15 @@ export class Lab {
   private devices = 0;
 
   constructor(options: LabOptions) {
-    const memory = { counters: allocateCounters(), destinations: allocateDestinations() };
+    const memory = {
+      counters: allocateCounters(),
+      destinations: allocateDestinations(),
+      vteps: allocateVteps(),
+    };
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
     this.engine = new Engine(memory, arena.view, {
-      device: (make, tables) => make.attach(tables),
+      device: (_index, make, tables) => make.attach(tables),
       sink: (output) => output,
     });
     this.engine.tick(this.nowSeconds);

@@ -14,6 +14,7 @@ import {
   FRAME_OFFSET,
   FRAME_REMOTE,
   FRAME_SHIFT,
+  FRAME_VTEP,
   FRAME_WORDS,
   FRAMES_MAX,
   SLOT_COUNT,
@@ -38,6 +39,8 @@ export interface Arrival {
 export class MemoryDevice implements Device {
   readonly fd = -1;
   readonly encapsulated: boolean;
+  readonly tellsOffloads: boolean;
+  readonly spins = false;
   readonly index: number;
   /** What has been transmitted: destination, bytes, row. */
   readonly departures: { destination: number; bytes: Buffer; row: Int32Array }[] = [];
@@ -50,6 +53,7 @@ export class MemoryDevice implements Device {
   constructor(index: number, encapsulated: boolean) {
     this.index = index;
     this.encapsulated = encapsulated;
+    this.tellsOffloads = !encapsulated;
   }
 
   attach(tables: Tables): this {
@@ -70,6 +74,7 @@ export class MemoryDevice implements Device {
       this.frames.fill(0, at, at + FRAME_WORDS);
       this.frames[at + FRAME_OFFSET] = offset;
       this.frames[at + FRAME_LENGTH] = bytes.length;
+      this.frames[at + FRAME_VTEP] = this.index;
       if (remote !== undefined) this.frames.set(parseAddress(remote).words, at + FRAME_REMOTE);
       for (const [word, value] of Object.entries(row ?? {})) this.frames[at + Number(word)] = value;
       offset += (bytes.length + 63) & ~63;

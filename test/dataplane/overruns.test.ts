@@ -35,7 +35,7 @@ function receiveAll(fd: number): number {
   const frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   let total = 0;
   for (;;) {
-    const rows = native().udpReceive(fd, arena.bytes, frames, arena.slotBase, SLOT_BYTES, SLOT_COUNT);
+    const rows = native().udpReceive(fd, arena.bytes, frames, arena.slotBase, SLOT_BYTES, SLOT_COUNT, 0);
     if (rows <= 0) return total;
     total += rows;
   }

@@ -56,7 +56,7 @@ export function end(address: string, port: number): End {
   const { ipv6, words } = parseAddress(address);
   const sockets = openUdpSockets(ipv6, words, port, BUFFER_BYTES, []);
   cleanups.push(() => closeUdpSockets(sockets));
-  return { arena, frames, destinations, underlay: new UdpUnderlay(sockets, arena, frames, destinations) };
+  return { arena, frames, destinations, underlay: new UdpUnderlay(0, sockets, arena, frames, destinations) };
 }
 
 export interface Target {

@@ -101,6 +101,7 @@ describe("receiving", () => {
     expect(receiver.underlay.receive()).toBe(0);
     const EBADF = 9;
     const closed = new UdpUnderlay(
+      0,
       { ipv6: false, receiver: 1_000_000, senders: new Int32Array([1_000_000]) },
       receiver.arena,
       receiver.frames,

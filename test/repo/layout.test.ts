@@ -5,6 +5,7 @@ import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import * as frames from "../../src/dataplane/frames.ts";
 import * as arena from "../../src/dataplane/io/arena.ts";
 import { DEVICES_MAX } from "../../src/dataplane/limits.ts";
+import * as vteps from "../../src/dataplane/vteps.ts";
 import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../src/dataplane/vxlan.ts";
 import { read, sources } from "./sources.ts";
 
@@ -13,6 +14,7 @@ const OTHERWISE: Record<string, string> = {
   FRAME_NEEDS_CSUM: "FLAG_NEEDS_CSUM",
   FRAME_TRUNCATED: "FLAG_TRUNCATED",
   FRAME_BAD_OFFLOAD: "FLAG_BAD_OFFLOAD",
+  FRAME_BAD_OUTER: "FLAG_BAD_OUTER",
 };
 const SHARED: Record<string, unknown> = { ...frames, ...destinations };
 
@@ -25,6 +27,13 @@ test("every number of native/layout.h is the same in src/dataplane", () => {
   expect(drops.length).toBeGreaterThan(4);
   for (const [name, value] of drops)
     expect(DROP_REASONS[value]?.name, name).toBe(name.slice(5).toLowerCase());
+});
+
+test("a row of the VTEP table is the same in native/outer.h", () => {
+  const numbers = enumerators(read("native/outer.h"));
+  const shared: Record<string, unknown> = { ...vteps };
+  expect(numbers.size).toBe(4);
+  for (const [name, value] of numbers) expect(shared[name], name).toBe(value);
 });
 
 test("segmentation types are those of virtio, here and there", () => {
@@ -42,6 +51,9 @@ test("what one call takes is as much as the other side hands over", () => {
   expect(transmit.get("TRAIN_BYTES_MAX")).toBeLessThanOrEqual(arena.STAGING_BYTES);
   expect(enumerators(read("native/udp-receive.c")).get("MESSAGES_MAX")).toBeGreaterThanOrEqual(
     frames.SLOT_COUNT,
+  );
+  expect(enumerators(read("native/ring.c")).get("BATCH_MAX")).toBeGreaterThanOrEqual(
+    frames.RING_BATCH_FRAMES,
   );
   // The wake-up is polled, too.
   expect(enumerators(read("native/poll.c")).get("POLL_FDS_MAX")).toBeGreaterThan(DEVICES_MAX);

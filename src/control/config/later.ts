@@ -17,13 +17,6 @@ const UNICAST = "the unicast address of one VTEP as remote";
 
 const LATER: readonly LaterOption[] = [
   {
-    path: "underlay.io",
-    value: "ring",
-    depth: 0,
-    expected: "auto or udp",
-    remedy: "the ring underlay is not in this version",
-  },
-  {
     path: "bridges.*.ports.*.group",
     depth: 1,
     expected: UNICAST,

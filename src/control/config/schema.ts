@@ -47,7 +47,9 @@ const dstport = whole(1, 65_535, "a UDP port");
 const underlay = mapping({
   local: unicastAddress.optional(),
   dstport: dstport.default(limit.VXLAN_DSTPORT_DEFAULT),
-  io: word("auto", "udp").default("auto"),
+  io: word("auto", "ring", "udp").default("auto"),
+  /** `always`: a core is given to the forwarding thread. */
+  spin: word("auto", "always").default("auto"),
 });
 
 const vxlanPort = mapping({

@@ -13,6 +13,7 @@ import {
   DESTINATION_VNI,
 } from "../destinations.ts";
 import { addAddress, bringUp, closeTap, openTap, removeAddress } from "../io/tap.ts";
+import { nextHop } from "../io/tunnel.ts";
 import { udpPathMtu } from "../io/udp-underlay.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
@@ -21,6 +22,7 @@ import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { Retry } from "./retry.ts";
+import { Rings, type RingVtep } from "./rings.ts";
 import { Tunnels } from "./tunnels.ts";
 import { type Underlay, Underlays } from "./underlays.ts";
 
@@ -28,6 +30,7 @@ import { type Underlay, Underlays } from "./underlays.ts";
 const MTU_DEFAULT_BYTES = 1500;
 const MTU_MAX_BYTES = 65_521;
 const NO_DEVICE = -1;
+const MAPPED = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0];
 
 /** A port while it is open. */
 type Opened =
@@ -49,8 +52,9 @@ export interface PortsOptions {
   readonly counters: Float64Array;
   readonly destinations: Int32Array;
   readonly bufferBytes: number;
-  /** Whether super-frames may leave whole where the machine can do that. */
-  readonly useTunnels: boolean;
+  readonly vteps: Int32Array;
+  /** Whether to take what the machine offers beside UDP sockets: rings, super-frames that leave whole. */
+  readonly isFast: boolean;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
   readonly onEvent: (level: "info" | "warn", message: string) => void;
 }
@@ -58,6 +62,7 @@ export interface PortsOptions {
 export class Ports {
   readonly underlays: Underlays;
   readonly tunnels: Tunnels;
+  readonly rings: Rings;
   private readonly ports = new Map<string, Port>();
   private readonly byDestination = new Map<number, Port>();
   private readonly portIndices = new IndexPool("ports", 1, PORTS_MAX);
@@ -68,7 +73,8 @@ export class Ports {
   constructor(options: PortsOptions) {
     this.options = options;
     this.underlays = new Underlays(this.deviceIndices, options.bufferBytes);
-    this.tunnels = new Tunnels(options.destinations, options.useTunnels);
+    this.tunnels = new Tunnels(options.destinations, options.isFast);
+    this.rings = new Rings({ ...options, deviceIndices: this.deviceIndices, enabled: options.isFast });
   }
 
   all(): Iterable<Port> {
@@ -145,6 +151,30 @@ export class Ports {
       else if (port.opened?.type === "vxlan") this.refreshPath(port);
     }
     for (const port of this.ports.values()) await this.refreshTap(port);
+    await this.updateRings();
+  }
+
+  /** Lets the rings know which VTEPs are reached by which devices. */
+  async updateRings(): Promise<void> {
+    const wanted: RingVtep[] = [];
+    for (const { opened } of this.ports.values()) {
+      if (opened?.type !== "vxlan") continue;
+      const { underlay, remote } = opened;
+      const hop = nextHop(underlay.local, remote);
+      if (hop === null) continue;
+      const words = Int32Array.of(0, 0, MAPPED, hop.source);
+      const local = { ipv6: false, words };
+      const { ifindex, device: deviceName } = hop;
+      wanted.push({
+        ifindex,
+        deviceName,
+        mtuBytes: 1500,
+        local,
+        port: underlay.port,
+        underlay: underlay.device,
+      });
+    }
+    await this.rings.update(wanted);
   }
 
   pathMtuBytes(port: Port): number {
@@ -160,7 +190,7 @@ export class Ports {
 
   /** Everything that a new engine must be told about devices and ports. */
   commands(): ForwardingCommand[] {
-    const commands = this.underlays.commands();
+    const commands = [...this.underlays.commands(), ...this.rings.commands()];
     for (const port of this.ports.values()) commands.push(...portCommands(port));
     return commands;
   }
@@ -168,6 +198,7 @@ export class Ports {
   /** The process ends: devices go with their descriptors. */
   closeAll(): void {
     for (const { opened } of this.ports.values()) if (opened?.type === "tap") closeTap(opened.fd);
+    this.rings.closeAll();
     this.underlays.closeAll();
     this.tunnels.closeAll();
   }

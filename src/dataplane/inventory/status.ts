@@ -113,11 +113,12 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
 
 export function underlayStatus(
   counters: Float64Array,
+  io: "udp" | "ring",
   reason: string,
   receiveOverruns: number,
 ): UnderlayStatus {
   return {
-    io: "udp",
+    io,
     reason,
     receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
     receiveOverruns,

@@ -1,6 +1,7 @@
 // All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots and a staging area. A frame is
 // an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
 import { SLOT_COUNT } from "../frames.ts";
+import { RINGS_MAX } from "../limits.ts";
 import { native } from "./native.ts";
 
 /**
@@ -11,11 +12,16 @@ export const SLOT_BYTES = 65_536 + 4096 + 192;
 /** Segments of super-frames are written here on their way out; flushed when full. */
 export const STAGING_BYTES = 1 << 20;
 
+/** Room for the receive ring of one device; the kernel's memory is laid over it. A whole number of pages. */
+export const RING_BYTES = 8 << 20;
+
 export interface Arena {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly slotBase: number;
   readonly staging: Uint8Array;
+  /** Offset of the first ring's room, a whole number of pages; a buffer of a test ends there. */
+  readonly ringBase: number;
 }
 
 /** Cuts a buffer into slots and staging; tests hand in an ordinary ArrayBuffer. */
@@ -26,10 +32,11 @@ export function arenaOver(buffer: ArrayBuffer): Arena {
     view: new DataView(buffer),
     slotBase: 0,
     staging: new Uint8Array(buffer, slotsBytes, STAGING_BYTES),
+    ringBase: slotsBytes + STAGING_BYTES,
   };
 }
 
 /** Maps the arena; throws when the machine has no memory for it. */
 export function mapArena(): Arena {
-  return arenaOver(native().arenaMap(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
+  return arenaOver(native().arenaMap(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES + RING_BYTES * RINGS_MAX));
 }

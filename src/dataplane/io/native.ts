@@ -37,6 +37,7 @@ export interface Native {
     slotBase: number,
     slotBytes: number,
     slotCount: number,
+    vtep: number,
   ): number;
   udpTransmit(
     ipv6: number,
@@ -76,6 +77,38 @@ export interface Native {
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;
+  /** `out` becomes [map, filter program, drop program]; throws EPERM (CAP_BPF), EINVAL. */
+  classifierOpen(out: Int32Array): void;
+  classifierSet(map: number, address: Int32Array, ifindex: number, port: number, taken: number): void;
+  /** Throws EINVAL before Linux 6.6, ENODEV. */
+  classifierLink(program: number, ifindex: number): number;
+  /** Throws EPERM (CAP_NET_RAW, CAP_NET_ADMIN), ENOMEM, ENODEV. */
+  ringOpen(
+    ifindex: number,
+    slotBytes: number,
+    blockBytes: number,
+    blocks: number,
+    bufferBytes: number,
+    filter: number,
+    fanout: number,
+  ): number;
+  ringMap(ring: Int32Array, arena: Uint8Array): void;
+  ringUnmap(ring: Int32Array, arena: Uint8Array): void;
+  /** Frames that found the ring full since the last call. */
+  ringDrops(fd: number): number;
+  /** `vteps` has the rows of vteps.ts. */
+  ringReceive(
+    ring: Int32Array,
+    arena: Uint8Array,
+    frames: Int32Array,
+    vteps: Int32Array,
+    jumboBase: number,
+    jumboBytes: number,
+    jumboCount: number,
+    slotsMax: number,
+  ): number;
+  /** Takes the error that a socket has pending; 0 = none. */
+  socketError(fd: number): number;
   /** Segments written, or -1 (metadata does not fit), -2 (no room). */
   segmentFrame(
     frame: Uint8Array,

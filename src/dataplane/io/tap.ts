@@ -49,6 +49,8 @@ export function removeAddress(name: string, address: Address, prefixLength: numb
 /** The forwarding thread's side of a TAP port. */
 export class Tap implements Device {
   readonly encapsulated = false;
+  readonly tellsOffloads = true;
+  readonly spins = false;
   readonly fd: number;
   /** Written by the control plane when the operator changes it; sizes the segments of super-frames to the host. */
   mtuBytes: number;

@@ -99,7 +99,10 @@ function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): numb
 /** The forwarding thread's side. */
 export class UdpUnderlay implements Device {
   readonly encapsulated = true;
+  readonly tellsOffloads = false;
+  readonly spins = false;
   readonly fd: number;
+  private readonly index: number;
   private readonly ipv6: number;
   private readonly senders: Int32Array;
   private readonly arena: Arena;
@@ -107,7 +110,15 @@ export class UdpUnderlay implements Device {
   private readonly destinations: Int32Array;
   private readonly native = native();
 
-  constructor(sockets: UdpSockets, arena: Arena, frames: Int32Array, destinations: Int32Array) {
+  /** `index` is the device's own. */
+  constructor(
+    index: number,
+    sockets: UdpSockets,
+    arena: Arena,
+    frames: Int32Array,
+    destinations: Int32Array,
+  ) {
+    this.index = index;
     this.fd = sockets.receiver;
     this.ipv6 = Number(sockets.ipv6);
     this.senders = sockets.senders;
@@ -124,6 +135,7 @@ export class UdpUnderlay implements Device {
       this.arena.slotBase,
       SLOT_BYTES,
       SLOT_COUNT,
+      this.index,
     );
   }
 

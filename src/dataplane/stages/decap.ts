@@ -13,6 +13,7 @@ import * as innerLayout from "./inner.ts";
 const { DROPS, RX_BYTES, RX_PACKETS, UNDERLAY_PORT } = counterLayout;
 const {
   DROPPED_PORT,
+  FLAG_BAD_OUTER,
   FLAG_TRUNCATED,
   FRAME_FLAGS,
   FRAME_LENGTH,
@@ -20,32 +21,36 @@ const {
   FRAME_PORT,
   FRAME_SHIFT,
   FRAME_SOURCE,
+  FRAME_VTEP,
 } = layout;
 const { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } = vxlanLayout;
 const { ETHERNET_HEADER_BYTES } = innerLayout;
 
-const { vxlan_short, vxlan_flags, vtep_unknown, vni_unknown, datagram_truncated } = Drop;
+const { vxlan_short, vxlan_flags, vtep_unknown, vni_unknown, datagram_truncated, outer_malformed } = Drop;
 const UNDERLAY = portCounter(UNDERLAY_PORT);
 
 /** Returns the stage: rows of VXLAN datagrams become rows of inner frames, or are marked as dropped. */
-export function createDecap(tables: Tables, view: DataView): (device: number, count: number) => void {
+export function createDecap(tables: Tables, view: DataView): (count: number) => void {
   const { frames, counters, ingress, deviceFallback } = tables;
 
-  function decap(device: number, count: number): void {
+  function decap(count: number): void {
     let bytes = 0;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       bytes += frames[at + FRAME_LENGTH];
       frames[at + FRAME_PORT] = DROPPED_PORT;
-      decapOne(device, at);
+      decapOne(at);
     }
     counters[UNDERLAY + RX_PACKETS] += count;
     counters[UNDERLAY + RX_BYTES] += bytes;
   }
 
-  function decapOne(device: number, at: number): undefined {
+  function decapOne(at: number): undefined {
+    const device = frames[at + FRAME_VTEP];
     const offset = frames[at + FRAME_OFFSET];
     const length = frames[at + FRAME_LENGTH];
-    if (frames[at + FRAME_FLAGS] & FLAG_TRUNCATED) return drop(datagram_truncated);
+    const flags = frames[at + FRAME_FLAGS];
+    if ((flags & (FLAG_TRUNCATED | FLAG_BAD_OUTER)) !== 0)
+      return drop(flags & FLAG_TRUNCATED ? datagram_truncated : outer_malformed);
     if (length < VXLAN_HEADER_BYTES + ETHERNET_HEADER_BYTES) return drop(vxlan_short);
     // All other flags and the reserved bits are ignored on receipt (RFC 7348 section 5).
     if ((view.getUint8(offset) & VXLAN_FLAG_VNI) === 0) return drop(vxlan_flags);

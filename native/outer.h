@@ -1,0 +1,27 @@
+// Reading the outer headers of a datagram as it came over the wire: Ethernet, IP, UDP.
+#ifndef VXSWITCH_OUTER_H
+#define VXSWITCH_OUTER_H
+
+#include <linux/virtio_net.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+// A local VTEP as the ring knows it: where a datagram may be addressed, and the device index of its UDP socket.
+enum { VTEP_ADDRESS = 0, VTEP_PORT = 4, VTEP_DEVICE = 5, VTEP_WORDS = 8 };
+
+struct outer_reader {
+  const uint8_t *arena;
+  struct words vteps;
+  int32_t *rows;
+  uint32_t rows_max, row_count;
+  uint32_t last;  // index of the VTEP that the datagram before was for
+};
+
+// Writes the rows of one frame of `length` bytes at `at`, a part of the arena: one, or one for each datagram that the
+// kernel has merged, as far as there is room. A frame that is not for a VTEP of ours writes none.
+void outer_read(struct outer_reader *reader, const uint8_t *at, uint32_t length, const struct virtio_net_hdr *vnet,
+                bool truncated);
+
+#endif
