@@ -44,7 +44,8 @@ napi_value ring_map(napi_env env, napi_callback_info info);
 napi_value ring_unmap(napi_env env, napi_callback_info info);
 napi_value ring_drops(napi_env env, napi_callback_info info);
 napi_value ring_receive(napi_env env, napi_callback_info info);
-// segment-calls.c
+// pure-calls.c
 napi_value segment_frame(napi_env env, napi_callback_info info);
+napi_value order_trains(napi_env env, napi_callback_info info);
 
 #endif

@@ -39,5 +39,6 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "ringDrops", ring_drops);
   offer(env, exports, "ringReceive", ring_receive);
   offer(env, exports, "segmentFrame", segment_frame);
+  offer(env, exports, "orderTrains", order_trains);
   return exports;
 }

@@ -1,7 +1,7 @@
 // Transmitting a batch by the UDP underlay, in trains: frames of one destination and source port leave as one GSO
 // datagram as long as their lengths are equal (the last may be shorter), so that the stacks of sender and receiver are
 // crossed once for up to 64 of them.
-//   1. order_copies   copies of one destination and source port stand together; within a flow the order is kept
+//   1. order_copies   copies of one destination and source port stand together, equal lengths too where no flow is reordered
 //   2. append_*       each frame is written behind its VXLAN header to the staging area: whole, checksum filled, or cut
 //   3. flush          the trains leave by sendmmsg; a failure is written into the copies that were aboard
 #include <errno.h>
@@ -12,15 +12,15 @@
 #include "calls.h"
 #include "checksum.h"
 #include "segment.h"
+#include "train-order.h"
 #include "tunnel-tap.h"
 #include "udp-address.h"
 
 enum {
-  COPIES_MAX = 1024,
-  KEYS = 2048,            // a power of two above COPIES_MAX, so that the probing ends
   TRAINS_MAX = 128,
   TRAIN_FRAMES_MAX = 64,  // UDP_MAX_SEGMENTS of kernels before 6.9
   TRAIN_BYTES_MAX = 65000,
+  LENGTH_MAX = 0x1ffff,   // longer frames need not be told apart
   VXLAN_HEADER = 8,
   VXLAN_FLAG_VNI = 0x08,
   OUTER_IPV4_UDP = 28,
@@ -73,44 +73,19 @@ static uint32_t socket_of(const struct sender *s, const int32_t *copy) {
 
 // ---- 1. order
 
-// Group numbers in order of first appearance; a copy whose neighbour before it has the same key needs no look-up.
-static uint32_t group_copies(const struct sender *s, uint32_t count, uint16_t *group, uint16_t *sizes) {
-  uint64_t keys[KEYS];
-  uint16_t groups[KEYS];
-  memset(groups, 0, sizeof groups);
-  uint64_t previous = UINT64_MAX;
-  uint32_t known = 0;
+static void order_copies(struct sender *s, uint32_t count) {
+  struct passenger passengers[COPIES_MAX];
   for (uint32_t i = 0; i < count; i++) {
     const int32_t *copy = s->copies.at + i * COPY_WORDS;
-    uint64_t key = (uint64_t)(uint32_t)copy[COPY_DESTINATION] << 32 | socket_of(s, copy);
-    if (key == previous) {
-      group[i] = group[i - 1];
-    } else {
-      uint32_t at = (uint32_t)((key * 0x9e3779b97f4a7c15u) >> 53);  // the top 11 bits: below KEYS
-      while (groups[at] != 0 && keys[at] != key) at = (at + 1) & (KEYS - 1);
-      if (groups[at] == 0) {
-        keys[at] = key;
-        sizes[known] = 0;
-        groups[at] = (uint16_t)++known;
-      }
-      group[i] = (uint16_t)(groups[at] - 1);
-    }
-    sizes[group[i]]++;
-    previous = key;
+    const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
+    uint32_t length = (uint32_t)row[FRAME_LENGTH];
+    passengers[i] = (struct passenger){
+        .train = (uint64_t)(uint32_t)copy[COPY_DESTINATION] << 32 | socket_of(s, copy),
+        .flow = (uint32_t)row[FRAME_FLOW],
+        .length = length < LENGTH_MAX ? length : LENGTH_MAX,
+    };
   }
-  return known;
-}
-
-static void order_copies(struct sender *s, uint32_t count) {
-  uint16_t group[COPIES_MAX], sizes[COPIES_MAX];
-  uint32_t known = group_copies(s, count, group, sizes);
-  uint16_t next = 0;
-  for (uint32_t g = 0; g < known; g++) {
-    uint16_t size = sizes[g];
-    sizes[g] = next;
-    next = (uint16_t)(next + size);
-  }
-  for (uint32_t i = 0; i < count; i++) s->order[sizes[group[i]]++] = (uint16_t)i;
+  train_order(passengers, count, s->order);
 }
 
 // ---- 3. flush

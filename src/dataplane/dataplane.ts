@@ -42,7 +42,7 @@ export interface DataplaneOptions {
 
 const SOCKET_BUFFER_BYTES = 32 << 20;
 /** About the time in which the next frame of a busy flow arrives. */
-const SPIN_MS = 0.05;
+const SPIN_MS = 0.01;
 const MAINTAIN_EVERY_MS = 1000;
 
 interface BridgeRecord {

@@ -117,6 +117,8 @@ export interface Native {
     out: Uint8Array,
     lengths: Int32Array,
   ): number;
+  /** Positions of `count` copies, each given as (train, flow, length), in the order in which they leave. */
+  orderTrains(passengers: Int32Array, count: number, order: Int32Array): void;
 }
 
 /** Where the addon stands: beside dist/ or src/, in build/. */

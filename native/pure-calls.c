@@ -1,10 +1,11 @@
-// The software offloads as a call of their own, so that tests hold them against an independent decoder.
+// Pure parts of transmitting as calls of their own, so that tests hold them against an independent decoder or a model.
 #include <errno.h>
 #include <string.h>
 
 #include "arguments.h"
 #include "calls.h"
 #include "segment.h"
+#include "train-order.h"
 
 // segmentFrame(frame, row, frameMax, out, lengths) -> segments written one behind the other to `out`, their lengths to
 // `lengths`; a frame that needs no cutting gets its checksum filled. -1 if the metadata in `row` does not fit the frame,
@@ -39,4 +40,23 @@ napi_value segment_frame(napi_env env, napi_callback_info info) {
     used += length;
   }
   return int_value(env, (int32_t)cut.segment_count);
+}
+
+// orderTrains(passengers, count, order): the order of departure of copies, each given as (train, flow, length).
+napi_value order_trains(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  struct words words = take_words(&a);
+  uint32_t count = take_uint(&a, COPIES_MAX);
+  struct words out = take_words(&a);
+  if (!a.ok) return NULL;
+  if (count > words.count / 3 || count > out.count) return throw_errno(env, "orderTrains", EINVAL);
+  struct passenger passengers[COPIES_MAX];
+  uint16_t order[COPIES_MAX];
+  for (uint32_t i = 0; i < count; i++) {
+    const int32_t *at = words.at + i * 3;
+    passengers[i] = (struct passenger){.train = (uint32_t)at[0], .flow = (uint32_t)at[1], .length = (uint32_t)at[2] & 0x1ffff};
+  }
+  train_order(passengers, count, order);
+  for (uint32_t i = 0; i < count; i++) out.at[i] = order[i];
+  return undefined_value(env);
 }
