@@ -37,13 +37,23 @@ static int refuse_receiving(int fd) {
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-static int open_bound(int family, const union socket_address *local, socklen_t length, bool reuse, const char **call) {
+// With whom a socket may share its UDP port when it is bound: nobody, one of an overlapping address that allows it
+// (udpShareAddress), one of the very same address that does (udpSharePort).
+enum { SHARE_NOTHING = 0, SHARE_ADDRESS = 1, SHARE_PORT = 2 };
+
+static int set_sharing(int fd, uint32_t share) {
+  if (share == SHARE_ADDRESS) return set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (share == SHARE_PORT) return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  return 0;
+}
+
+static int open_bound(int family, const union socket_address *local, socklen_t length, uint32_t share, const char **call) {
   *call = "socket";
   int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   *call = "setsockopt";
   if (family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) goto fail;
-  if (reuse && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) goto fail;
+  if (set_sharing(fd, share) < 0) goto fail;
   if (forbid_fragments(fd, family) < 0) goto fail;
   *call = "bind";
   if (bind(fd, &local->any, length) < 0) goto fail;
@@ -55,7 +65,7 @@ fail:;
   return -1;
 }
 
-// udpOpen(ipv6, addressWords, port, receives, bufferBytes, reuse) -> fd. A socket that receives holds the VXLAN port;
+// udpOpen(ipv6, addressWords, port, receives, bufferBytes, share) -> fd. A socket that receives holds the VXLAN port;
 // one that does not lends its source port to datagrams sent.
 napi_value udp_open(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
@@ -64,13 +74,13 @@ napi_value udp_open(napi_env env, napi_callback_info info) {
   int port = (int)take_uint(&a, 65535);
   bool receives = take_uint(&a, 1);
   int buffer_bytes = (int)take_uint(&a, 1 << 30);
-  bool reuse = take_uint(&a, 1);
+  uint32_t share = take_uint(&a, SHARE_PORT);
   if (!a.ok) return NULL;
   if (address.count < 4) return throw_errno(env, "udpOpen", EINVAL);
   union socket_address local;
   socklen_t length = address_from_words(&local, family, address.at, port);
   const char *call;
-  int fd = open_bound(family, &local, length, reuse, &call);
+  int fd = open_bound(family, &local, length, share, &call);
   if (fd < 0) return throw_errno(env, call, errno);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
   if (receives) prepare_receiving(fd, buffer_bytes);
@@ -90,6 +100,16 @@ napi_value udp_share_address(napi_env env, napi_callback_info info) {
   int on = (int)take_uint(&a, 1);
   if (!a.ok) return NULL;
   if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0) return throw_errno(env, "setsockopt", errno);
+  return undefined_value(env);
+}
+
+// udpSharePort(fd): from now on further sockets of the same effective user that ask for it (SHARE_PORT) may bind the same
+// address and port; the kernel then picks one of them by the hash of a datagram's addresses and ports.
+napi_value udp_share_port(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  if (!a.ok) return NULL;
+  if (set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) return throw_errno(env, "setsockopt", errno);
   return undefined_value(env);
 }
 
@@ -117,7 +137,7 @@ napi_value udp_path_mtu(napi_env env, napi_callback_info info) {
   socklen_t length = address_from_words(&from, family, local.at, 0);
   address_from_words(&to, family, remote.at, port);
   const char *call;
-  int fd = open_bound(family, &from, length, false, &call);
+  int fd = open_bound(family, &from, length, SHARE_NOTHING, &call);
   if (fd < 0) return throw_errno(env, call, errno);
   int mtu = 0;
   socklen_t size = sizeof mtu;

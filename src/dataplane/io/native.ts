@@ -23,9 +23,10 @@ export interface Native {
     port: number,
     receives: number,
     bufferBytes: number,
-    reuse: number,
+    share: number,
   ): number;
   udpShareAddress(fd: number, on: number): void;
+  udpSharePort(fd: number): void;
   /** Datagrams that found the receive queue full since the socket was opened, as an int32 that wraps. */
   udpDrops(fd: number): number;
   /** Throws ENETUNREACH, EADDRNOTAVAIL … */

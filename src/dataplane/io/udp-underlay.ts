@@ -1,12 +1,12 @@
-// The `udp` underlay: one UDP socket for a (local address, port), and a set of sockets that lend their source ports.
-// Needs no privilege, no route and no neighbour table: those stay the kernel's work.
+// The `udp` underlay: one UDP socket for a (local address, port), and a set of sockets that lend their source ports; as
+// many of both as there are workers. Needs no privilege, no route and no neighbour table: those stay the kernel's work.
 import type { Device } from "../device.ts";
 import { SLOT_COUNT, type TransmitList } from "../frames.ts";
 import { errorCode, SystemError } from "../system-error.ts";
 import { type Arena, SLOT_BYTES } from "./arena.ts";
 import { native } from "./native.ts";
 
-/** Descriptors of an underlay socket, opened by the control thread and used by the forwarding thread. */
+/** Descriptors of an underlay socket, opened by the control thread and used by one forwarding thread. */
 export interface UdpSockets {
   readonly ipv6: boolean;
   /** Bound to the VXLAN port; receives. */
@@ -24,6 +24,41 @@ const SOURCE_PORT_MIN = 49_152;
 const SOURCE_PORT_COUNT = 16_384;
 const BIND_ATTEMPTS_MAX = 256;
 
+/** With whom a socket shares its port when it is bound (native/udp-socket.c). */
+const SHARE_NOTHING = 0;
+const SHARE_ADDRESS = 1;
+const SHARE_PORT = 2;
+
+/**
+ * Opens the sockets of one VTEP address for each worker: receivers on the same address and port, among which the kernel
+ * chooses by the hash of addresses and ports, so that an outer flow stays with one worker. The first is bound alone, as
+ * if there were no others: whoever holds the port already, another switch too, is in its way. Later only sockets of the
+ * same effective user that ask for it (SO_REUSEPORT) could join them; that is the kernel's rule. `sharing` as below.
+ * Throws SystemError.
+ */
+export function openWorkersUdpSockets(
+  ipv6: boolean,
+  local: Int32Array,
+  port: number,
+  bufferBytes: number,
+  sharing: readonly number[],
+  workers: number,
+): UdpSockets[] {
+  const sets = [openUdpSockets(ipv6, local, port, bufferBytes, sharing)];
+  if (workers === 1) return sets;
+  try {
+    native().udpSharePort(sets[0].receiver);
+    while (sets.length < workers) {
+      const receiver = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, SHARE_PORT);
+      sets.push(addSenders(ipv6, local, bufferBytes, receiver));
+    }
+    return sets;
+  } catch (error) {
+    for (const sockets of sets) closeUdpSockets(sockets);
+    throw error;
+  }
+}
+
 /**
  * Opens the sockets of one VTEP address. `sharing` are the receivers of this switch on the same UDP port whose addresses
  * overlap this one (a wildcard beside a specific address). Throws SystemError.
@@ -35,7 +70,11 @@ export function openUdpSockets(
   bufferBytes: number,
   sharing: readonly number[],
 ): UdpSockets {
-  const receiver = openReceiver(ipv6, local, port, bufferBytes, sharing);
+  return addSenders(ipv6, local, bufferBytes, openReceiver(ipv6, local, port, bufferBytes, sharing));
+}
+
+/** The set around a receiver, which is closed if the others cannot be opened. */
+function addSenders(ipv6: boolean, local: Int32Array, bufferBytes: number, receiver: number): UdpSockets {
   const senders = new Int32Array(SOURCE_PORTS).fill(-1);
   try {
     for (let i = 0; i < SOURCE_PORTS; i++) senders[i] = openSender(ipv6, local, bufferBytes);
@@ -72,9 +111,10 @@ function openReceiver(
   bufferBytes: number,
   sharing: readonly number[],
 ): number {
+  const share = sharing.length > 0 ? SHARE_ADDRESS : SHARE_NOTHING;
   for (const fd of sharing) native().udpShareAddress(fd, 1);
   try {
-    const fd = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, Number(sharing.length > 0));
+    const fd = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, share);
     if (sharing.length > 0) native().udpShareAddress(fd, 0);
     return fd;
   } finally {
@@ -86,7 +126,7 @@ function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): numb
   for (let attempt = 0; attempt < BIND_ATTEMPTS_MAX; attempt++) {
     const port = SOURCE_PORT_MIN + Math.floor(Math.random() * SOURCE_PORT_COUNT);
     try {
-      return native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, 0);
+      return native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, SHARE_NOTHING);
     } catch (error) {
       if (errorCode(error) !== "EADDRINUSE") throw error;
     }
@@ -96,7 +136,7 @@ function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): numb
   );
 }
 
-/** The forwarding thread's side. */
+/** A forwarding thread's side. */
 export class UdpUnderlay implements Device {
   readonly encapsulated = true;
   readonly tellsOffloads = false;
