@@ -76,7 +76,8 @@ export class Daemon {
 /** The order matters: a second daemon is refused at the socket, before it could disturb the first one's ports. */
 async function startParts({ open, log }: DaemonOptions, config: Config, closers: Closer[]) {
   await claimSocketPath(config.control.socket);
-  const dataplane = await open({ io: config.underlay.io, spin: config.underlay.spin });
+  const { io: wantedIo, spin, workers } = config.underlay;
+  const dataplane = await open({ io: wantedIo, spin, workers });
   closers.push(() => dataplane.close());
   dataplane.onEvent(({ level, message }) => logLines(log, level, message));
   const running = await RunningSwitch.start(dataplane, config);

@@ -77,9 +77,22 @@ const DEFINITIONS: readonly Definition[] = [
     "Datagrams that the kernel dropped because the receive queue was full.",
     (status) => status.underlay.receiveOverruns,
   ),
+  {
+    name: "vxswitch_worker_receive_packets_total",
+    help: "Frames that each forwarding thread received.",
+    labels: ["worker"],
+    type: "counter",
+    read: ({ workers }) =>
+      workers.map(({ receivePackets }, worker) => [{ worker: String(worker) }, receivePackets]),
+  },
+  ofSwitch(
+    "learning_drops_total",
+    "Addresses that one forwarding thread could not tell another, the ring between them being full.",
+    (status) => status.learningDrops,
+  ),
   ofSwitch(
     "worker_restarts_total",
-    "Times that the forwarding thread was restarted.",
+    "Times that a forwarding thread or the mirror thread was restarted.",
     (status) => status.workerRestarts,
   ),
   {

@@ -1,6 +1,7 @@
 // One bridge: its FDB and the destinations that flooding reaches.
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import { Fdb, type FdbMemory } from "./fdb.ts";
+import type { Learning } from "./learning.ts";
 import { DESTINATIONS_MAX } from "./limits.ts";
 
 /** Entries forgotten in one tick at most, so that a mass expiry does not hold up the frames. */
@@ -16,9 +17,15 @@ export class Bridge {
   ageingSeconds: number;
   private readonly destinations: Int32Array;
 
-  constructor(memory: FdbMemory, ageingSeconds: number, destinations: Int32Array, counters: Float64Array) {
+  constructor(
+    memory: FdbMemory,
+    ageingSeconds: number,
+    destinations: Int32Array,
+    counters: Float64Array,
+    learning: Learning | null,
+  ) {
     this.index = memory.bridge;
-    this.fdb = new Fdb(memory, destinations, counters);
+    this.fdb = new Fdb(memory, destinations, counters, learning);
     this.ageingSeconds = ageingSeconds;
     this.destinations = destinations;
   }

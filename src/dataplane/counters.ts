@@ -1,5 +1,6 @@
-// Every counter of the switch in one shared table of doubles, exact to 2^53. The forwarding thread alone writes; the
-// control plane reads whenever it likes (an aligned 8-byte store is never seen half done on x86-64 and arm64).
+// Every counter of the switch in one shared table of doubles, exact to 2^53. Each worker has a table that it alone writes
+// (but for what the outputs of mirrors count, which is the mirror thread's); the control plane reads whenever it likes (an
+// aligned 8-byte store is never seen half done on x86-64 and arm64) and sums up.
 import { DROP_REASON_COUNT } from "./drop-reason.ts";
 import { BRIDGES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 
@@ -28,8 +29,8 @@ export const MIRROR_QUEUE_DROPS = 2;
 export const MIRROR_OUTPUT_DROPS = 3;
 export const MIRROR_COUNTERS = 4;
 
-/** Batches processed: while it stands still the loop sleeps (or hangs). */
-export const BREATHS = 0;
+/** Events that found the ring to another worker full (learning.ts). */
+export const LEARNING_DROPS = 0;
 const GLOBAL_COUNTERS = 1;
 
 const PORTS_AT = GLOBAL_COUNTERS;

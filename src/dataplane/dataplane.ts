@@ -1,10 +1,11 @@
-// The data plane as the control plane holds it: records of bridges, ports and mirrors by name, the forwarding thread that
-// does the work, and the shared memory between them. The records are the truth: a thread that crashes is started again
+// The data plane as the control plane holds it: records of bridges, ports and mirrors by name, the forwarding threads that
+// do the work, and the shared memory between them. The records are the truth: a thread that crashes is started again
 // and told everything anew; FDB and counters are in shared memory and do not notice.
 import { monotonicMs } from "./clock.ts";
-import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter } from "./counters.ts";
+import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter, LEARNING_DROPS } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "./fdb.ts";
+import { AllCounters } from "./inventory/all-counters.ts";
 import { textOf } from "./inventory/explain.ts";
 import { IndexPool } from "./inventory/index-pool.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
@@ -21,22 +22,17 @@ import type {
   StaticFdbSpec,
   SwitchStatus,
 } from "./spec.ts";
-import type {
-  DeviceFailed,
-  ForwardingCommand,
-  ForwardingReply,
-  ForwardingRequest,
-  ForwardingWorkerData,
-} from "./threads/forwarding-worker.ts";
-import { SupervisedThread } from "./threads/supervised-thread.ts";
+import { everyWorker, type ForwardingCommand, type PerWorker, Workers } from "./threads/workers.ts";
 import { allocateVteps } from "./vteps.ts";
 
 export interface DataplaneOptions {
   /** `udp` keeps to UDP sockets alone; `auto` (the default) and `ring` take what the machine offers beside them. */
   readonly io?: "auto" | "ring" | "udp";
-  /** `always` gives a core to the forwarding thread, which then never blocks; `auto` blocks soon after the last frame. */
+  /** `always` gives a core to each forwarding thread, which then never blocks; `auto` blocks soon after the last frame. */
   readonly spin?: "auto" | "always";
-  /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding thread. */
+  /** Forwarding threads, 1 unless given. Which processor each runs on is left to the kernel. */
+  readonly workers?: number;
+  /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding threads. */
   readonly socketBufferBytes?: number;
 }
 
@@ -48,7 +44,8 @@ const MAINTAIN_EVERY_MS = 1000;
 interface BridgeRecord {
   readonly index: number;
   spec: BridgeSpec;
-  memory: FdbMemory;
+  memory: PerWorker<FdbMemory>;
+  /** The first worker's: they all come to hold the same. */
   fdb: Fdb;
 }
 
@@ -58,8 +55,6 @@ export async function openDataplane(options: DataplaneOptions = {}): Promise<Dat
 }
 
 class ThreadedDataplane implements Dataplane {
-  private readonly countersMemory = allocateCounters();
-  private readonly counters = new Float64Array(this.countersMemory);
   private readonly destinationsMemory = allocateDestinations();
   private readonly destinations = new Int32Array(this.destinationsMemory);
   private readonly vtepsMemory = allocateVteps();
@@ -67,18 +62,23 @@ class ThreadedDataplane implements Dataplane {
   private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
   private readonly ports: Ports;
   private readonly mirrors: Mirrors;
-  private readonly thread: SupervisedThread<ForwardingRequest, ForwardingReply, DeviceFailed>;
+  private readonly workers: Workers;
+  private readonly counters: AllCounters;
   private readonly listeners: ((event: DataplaneEvent) => void)[] = [];
   private readonly timer: NodeJS.Timeout;
   /** Changes and repairs never interleave. */
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: DataplaneOptions) {
-    const send = (commands: readonly ForwardingCommand[]): Promise<ForwardingReply | null> =>
-      this.thread.request(commands);
+    const workers = options.workers ?? 1;
+    const countersMemory = everyWorker(workers, allocateCounters);
+    const counters = new AllCounters(countersMemory);
+    const send = (commands: readonly ForwardingCommand[]): Promise<unknown> => this.workers.send(commands);
     const onEvent = (level: DataplaneEvent["level"], message: string): void => this.emit({ level, message });
+    this.counters = counters;
     this.ports = new Ports({
-      counters: this.counters,
+      workers,
+      counters,
       destinations: this.destinations,
       vteps: new Int32Array(this.vtepsMemory),
       isFast: options.io !== "udp",
@@ -86,58 +86,54 @@ class ThreadedDataplane implements Dataplane {
       send,
       onEvent,
     });
-    this.mirrors = new Mirrors({ counters: this.countersMemory, ports: this.ports, send, onEvent });
-    this.thread = new SupervisedThread({
-      name: "forwarding",
-      script: new URL("./threads/forwarding-worker.js", import.meta.url),
-      data: {
-        memory: {
-          counters: this.countersMemory,
-          destinations: this.destinationsMemory,
-          vteps: this.vtepsMemory,
-        },
-        spinMs: options.spin === "always" ? Number.POSITIVE_INFINITY : SPIN_MS,
-      } satisfies Omit<ForwardingWorkerData, "wakeFd">,
-      replay: () => [this.allCommands()],
-      ping: [],
-      onNews: ({ device, errno }) => void this.inTurn(() => this.ports.failed(device, errno)),
-      onCrash: (error, pauseMs) =>
-        onEvent(
-          "error",
-          `the forwarding thread crashed (${textOf(error)}); it starts again in ${pauseMs} ms`,
-        ),
+    const outputCounters = countersMemory[0];
+    this.mirrors = new Mirrors({ workers, counters, outputCounters, ports: this.ports, send, onEvent });
+    this.workers = new Workers({
+      counters: countersMemory,
+      destinations: this.destinationsMemory,
+      vteps: this.vtepsMemory,
+      spinMs: options.spin === "always" ? Number.POSITIVE_INFINITY : SPIN_MS,
+      replay: () => this.allCommands(),
+      onNews: ({ device, errno }) => this.deviceFailed(device, errno),
+      onCrash: (name, error, pauseMs) =>
+        onEvent("error", `${name} crashed (${textOf(error)}); it starts again in ${pauseMs} ms`),
     });
     this.timer = setInterval(() => void this.inTurn(() => this.maintain()), MAINTAIN_EVERY_MS);
     this.timer.unref();
   }
 
   get alive(): boolean {
-    return this.thread.alive;
+    return this.workers.alive;
   }
 
   apply(changes: readonly Change[]): Promise<void> {
     return this.inTurn(async () => {
       for (const change of changes) await this.applyOne(change);
       await this.ports.updateRings();
-      await this.thread.request(this.mirrors.commands());
+      await this.workers.send(this.mirrors.commands());
     });
   }
 
   status(): SwitchStatus {
+    const counters = this.counters.read();
     return {
       bridges: Array.from(this.bridges.values(), ({ index, spec, fdb }) =>
-        bridgeStatus(this.counters, index, spec.name, fdb),
+        bridgeStatus(counters, index, spec.name, fdb),
       ),
-      ports: Array.from(this.ports.all(), (port) => portStatus(this.counters, this.ports, port)),
-      mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(this.counters, mirror)),
+      ports: Array.from(this.ports.all(), (port) => portStatus(counters, this.ports, port)),
+      mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(counters, mirror)),
       vteps: vtepStatus(this.ports),
       underlay: underlayStatus(
-        this.counters,
+        counters,
         this.ports.rings.isOpen ? "ring" : "udp",
         `${this.ports.rings.describe()}; ${this.ports.tunnels.describe()}`,
         this.ports.underlays.receiveOverruns() + this.ports.rings.drops(),
       ),
-      workerRestarts: this.thread.restarts + this.mirrors.restarts,
+      workers: this.counters.receivedByWorker().map((receivePackets, worker) => {
+        return { alive: this.workers.isAlive(worker), receivePackets };
+      }),
+      learningDrops: counters[LEARNING_DROPS],
+      workerRestarts: this.workers.restarts + this.mirrors.restarts,
     };
   }
 
@@ -193,7 +189,7 @@ class ThreadedDataplane implements Dataplane {
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.queue;
-    await this.thread.close("stop");
+    await this.workers.close();
     await this.mirrors.close();
     this.ports.closeAll();
   }
@@ -221,26 +217,26 @@ class ThreadedDataplane implements Dataplane {
 
   private async addBridge(spec: BridgeSpec): Promise<void> {
     const index = this.bridgeIndices.take();
-    this.counters.fill(0, bridgeCounter(index), bridgeCounter(index) + BRIDGE_COUNTERS);
-    const memory = allocateFdb(index, spec.addressesMax);
+    this.counters.clear(bridgeCounter(index), BRIDGE_COUNTERS);
+    const memory = this.allocateFdbs(index, spec.addressesMax);
     const bridge = { index, spec, memory, fdb: this.readFdb(memory) };
     this.bridges.set(spec.name, bridge);
-    await this.thread.request([bridgeCommand(bridge)]);
+    await this.workers.send([bridgeCommand(bridge)]);
   }
 
   private async setBridge(spec: BridgeSpec): Promise<void> {
     const bridge = this.bridge(spec.name);
     if (spec.addressesMax !== bridge.spec.addressesMax)
-      bridge.memory = allocateFdb(bridge.index, spec.addressesMax);
+      bridge.memory = this.allocateFdbs(bridge.index, spec.addressesMax);
     bridge.spec = spec;
-    await this.thread.request([bridgeCommand(bridge)]);
+    await this.workers.send([bridgeCommand(bridge)]);
     bridge.fdb = this.readFdb(bridge.memory);
   }
 
   private async delBridge(name: string): Promise<void> {
     const { index } = this.bridge(name);
     this.bridges.delete(name);
-    await this.thread.request([{ op: "del-bridge", bridge: index }]);
+    await this.workers.send([{ op: "del-bridge", bridge: index }]);
     this.bridgeIndices.give(index);
   }
 
@@ -250,8 +246,13 @@ class ThreadedDataplane implements Dataplane {
     return bridge;
   }
 
-  private readFdb(memory: FdbMemory): Fdb {
-    return new Fdb(memory, this.destinations, this.counters);
+  private allocateFdbs(bridge: number, addressesMax: number): PerWorker<FdbMemory> {
+    return everyWorker(this.workers.count, () => allocateFdb(bridge, addressesMax));
+  }
+
+  /** Only read: nothing is counted. */
+  private readFdb(memory: PerWorker<FdbMemory>): Fdb {
+    return new Fdb(memory[0], this.destinations, new Float64Array(0));
   }
 
   /** Everything that a new forwarding thread must be told. */
@@ -265,9 +266,18 @@ class ThreadedDataplane implements Dataplane {
     await this.mirrors.maintain();
   }
 
-  /** One command whose answer matters; 0 if the thread is not there to carry it out. */
+  /**
+   * A worker says that a device no longer works. Others may say the same, and by the time of our turn the index may be
+   * another device's: so what counts is what is open now.
+   */
+  private deviceFailed(device: number, errno: number): void {
+    const broken = this.ports.openOn(device);
+    void this.inTurn(() => this.ports.failed(broken, errno));
+  }
+
+  /** One command whose answer matters; 0 if no thread is there to carry it out. */
   private ask(command: ForwardingCommand): Promise<number> {
-    return this.inTurn(async () => (await this.thread.request([command]))?.[0] ?? 0);
+    return this.inTurn(() => this.workers.ask(command));
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -2,9 +2,11 @@
 // object without thread, clock or socket in it; the worker thread drives it, and so do tests.
 
 import { Bridge } from "./bridge.ts";
+import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb.ts";
 import { createForwarder, type Forwarder } from "./forwarder.ts";
+import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
 import { Mirror, type MirrorSink } from "./mirror.ts";
 import { NO_PORT, type SharedMemory, Tables } from "./tables.ts";
@@ -18,11 +20,14 @@ export interface MirrorCommand<Output> {
   readonly transmitPorts: readonly number[];
 }
 
-/** Changes by index. `Make` and `Output` say how to make a device and a mirror's sink; the engine does not look inside. */
-export type Command<Make, Output> =
+/**
+ * Changes by index. `Make` and `Output` say how to make a device and a mirror's sink; the engine does not look inside.
+ * Where one command goes to several engines, these and `Memory` are lists (threads/workers.ts).
+ */
+export type Command<Make, Output, Memory = FdbMemory> =
   | { readonly op: "add-device"; readonly device: number; readonly make: Make; readonly fallback: number }
   | { readonly op: "del-device"; readonly device: number }
-  | { readonly op: "set-bridge"; readonly memory: FdbMemory; readonly ageingSeconds: number }
+  | { readonly op: "set-bridge"; readonly memory: Memory; readonly ageingSeconds: number }
   | { readonly op: "del-bridge"; readonly bridge: number }
   | {
       readonly op: "add-port";
@@ -69,12 +74,32 @@ export class Engine<Make, Output> {
   readonly tables: Tables;
   readonly forwarder: Forwarder;
   private readonly host: EngineHost<Make, Output>;
+  private readonly take: Hear;
 
-  /** `view` is over the arena that the devices fill. */
-  constructor(memory: SharedMemory, view: DataView, host: EngineHost<Make, Output>) {
-    this.tables = new Tables(memory);
+  /** `view` is over the arena that the devices fill; `learning` joins the engines of several workers. */
+  constructor(
+    memory: SharedMemory,
+    view: DataView,
+    host: EngineHost<Make, Output>,
+    learning: Learning | null = null,
+  ) {
+    this.tables = new Tables(memory, learning);
     this.forwarder = createForwarder(this.tables, view);
     this.host = host;
+    this.take = createTake(this.tables);
+  }
+
+  /**
+   * Takes in what other workers have learnt: before each batch, and before commands, which may give the index of a port
+   * that went away to another one.
+   */
+  hear(): void {
+    this.tables.learning?.hear(this.take);
+  }
+
+  /** After a batch: wakes workers that sleep if it taught something new. */
+  wakeOthers(): void {
+    this.tables.learning?.wakeOthers();
   }
 
   /** Once a second: tells the time, forgets old addresses. */
@@ -139,7 +164,8 @@ export class Engine<Make, Output> {
       before.ageingSeconds = ageingSeconds;
       return 1;
     }
-    const bridge = new Bridge(memory, ageingSeconds, tables.destinations, tables.counters);
+    const { destinations, counters, learning } = tables;
+    const bridge = new Bridge(memory, ageingSeconds, destinations, counters, learning);
     if (before) {
       bridge.flood.set(before.flood);
       bridge.floodCount = before.floodCount;
@@ -191,4 +217,12 @@ export class Engine<Make, Output> {
     }
     return commands.length;
   }
+}
+
+/** Writes what was heard into the FDB; not if the port is unknown, be it gone or not yet told of. */
+function createTake({ bridges, destinations, portBridge }: Tables): Hear {
+  return (bridge, key, low, destination, seenSeconds, stamp) => {
+    const port = destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
+    if (portBridge[port] === bridge) bridges[bridge]?.fdb.hear(key, low, destination, seenSeconds, stamp);
+  };
 }

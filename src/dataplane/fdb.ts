@@ -1,28 +1,31 @@
 // The forwarding database of one bridge: (VLAN, MAC) -> destination index, in shared memory, so that the control plane
-// reads it without asking and it outlives a crash of the forwarding thread. Only the forwarding thread writes.
+// reads it without asking and it outlives a crash of the forwarding thread. Only the forwarding thread writes: each
+// worker has a table of its own, and they tell each other what they learn (learning.ts).
 //
 //   slots   open addressing, a quarter to half full; four words each: MAC low | key | destination | last seen
 //   lists   every learnt entry stands in its port's list, oldest first: ageing takes from the front, and so does
 //           eviction, from the port that holds the most. A flood of addresses at one port thus costs that port's own
 //           entries first, never those of a quiet one (the policy of Open vSwitch's mac-learning).
+//   stamps  a number for each slot that orders the changes of one address over all workers; untouched with one worker
 //
 // Time is in whole seconds, so an address that is seen a million times a second is written once.
 
 import * as counterLayout from "./counters.ts";
 import { bridgeCounter } from "./counters.ts";
 import * as destinationLayout from "./destinations.ts";
-import { PORTS_MAX } from "./limits.ts";
+import * as lists from "./fdb-lists.ts";
+import { PortLists } from "./fdb-lists.ts";
+import * as memoryLayout from "./fdb-memory.ts";
+import { allocateShared, type FdbMemory, viewsOf } from "./fdb-memory.ts";
+import type { Learning } from "./learning.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { FDB_EVICTED, FDB_EXPIRED, FDB_LEARNED, FDB_MOVED } = counterLayout;
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
+const { NONE } = lists;
+const { HEADER_ENTRIES, HEADER_SEED, HEADER_VERSION, SLOT_SHIFT, SLOT_WORDS } = memoryLayout;
 
-/** Bytes and bound of one table; both threads make their Fdb from it. */
-export interface FdbMemory {
-  readonly bridge: number;
-  readonly addressesMax: number;
-  readonly shared: SharedArrayBuffer;
-}
+export type { FdbMemory };
 
 /** An entry as read back. */
 export interface FdbEntry {
@@ -33,44 +36,28 @@ export interface FdbEntry {
   /** 0 for a static entry. */
   readonly lastSeenSeconds: number;
   readonly static: boolean;
+  /** Orders the changes of one address over all workers. */
+  readonly stamp: number;
 }
 
 const LOW = 0;
 const KEY = 1;
 const DESTINATION = 2;
 const SEEN = 3;
-const SLOT_WORDS = 4;
-const SLOT_SHIFT = 2;
 
 /** Set in the key of a taken slot, so that no key is 0. */
 const TAKEN = 0x40000000;
 /** "Last seen" of a static entry; it stands in no list, neither ages nor is evicted. */
 const STATIC_SEEN = -1;
-const NONE = -1;
-
-/** Tables up to this size are kept a quarter full. */
-const ROOMY_MAX = 65_536;
 
 /** Beyond this many entries the slots no longer fit a typical second-level cache. */
 const LARGE_MIN = 16_384;
 
-const HEADER_WORDS = 16;
-const HEADER_ENTRIES = 0;
-const HEADER_SEED = 1;
-/** Counts the changes that move entries about, so that a reader knows when to look again. */
-const HEADER_VERSION = 2;
-/** One above the highest port that ever learnt here: how far a search over the ports has to go. */
-const HEADER_PORTS_END = 3;
-
+/** Memory of an empty table for up to so many addresses. */
 export function allocateFdb(bridge: number, addressesMax: number): FdbMemory {
-  const slots = slotCount(addressesMax);
-  const words = HEADER_WORDS + slots * (SLOT_WORDS + 2) + PORTS_MAX * 3;
-  const shared = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
-  // A secret seed: nobody outside can choose addresses that share a slot.
-  new Int32Array(shared)[HEADER_SEED] = (Math.random() * 2 ** 32) | 0;
-  const fdb = new Fdb({ bridge, addressesMax, shared }, new Int32Array(0), new Float64Array(0));
-  fdb.clear();
-  return { bridge, addressesMax, shared };
+  const memory = { bridge, addressesMax, shared: allocateShared(addressesMax) };
+  new Fdb(memory, new Int32Array(0), new Float64Array(0)).clear();
+  return memory;
 }
 
 /** The word that a slot is keyed by, beside the low MAC. */
@@ -80,54 +67,50 @@ export function fdbKey(vlan: number, macHigh: number): number {
 
 export class Fdb {
   readonly addressesMax: number;
+  private readonly bridge: number;
   private readonly header: Int32Array;
+  private readonly stamps: Float64Array;
   private readonly slots: Int32Array;
+  private readonly lists: PortLists;
   private readonly mask: number;
   private readonly seed: number;
-  private readonly older: Int32Array;
-  private readonly newer: Int32Array;
-  private readonly oldest: Int32Array;
-  private readonly newest: Int32Array;
-  private readonly perPort: Int32Array;
   private readonly destinations: Int32Array;
   private readonly counters: Float64Array;
   private readonly counterAt: number;
+  private readonly learning: Learning | null;
 
-  /** `destinations` tells an entry's port; `counters` takes learnt, moved, expired, evicted. */
-  constructor(memory: FdbMemory, destinations: Int32Array, counters: Float64Array) {
-    const slots = slotCount(memory.addressesMax);
-    let at = 0;
-    const take = (words: number): Int32Array => {
-      const part = new Int32Array(memory.shared, at * Int32Array.BYTES_PER_ELEMENT, words);
-      at += words;
-      return part;
-    };
+  /**
+   * `destinations` tells an entry's port; `counters` takes learnt, moved, expired, evicted; `learning` is told what frames
+   * taught, null where there is no other worker.
+   */
+  constructor(
+    memory: FdbMemory,
+    destinations: Int32Array,
+    counters: Float64Array,
+    learning: Learning | null = null,
+  ) {
+    const { header, stamps, slots, lists } = viewsOf(memory);
+    this.bridge = memory.bridge;
     this.addressesMax = memory.addressesMax;
-    this.header = take(HEADER_WORDS);
-    this.slots = take(slots * SLOT_WORDS);
-    this.older = take(slots);
-    this.newer = take(slots);
-    this.oldest = take(PORTS_MAX);
-    this.newest = take(PORTS_MAX);
-    this.perPort = take(PORTS_MAX);
-    this.mask = slots - 1;
+    this.header = header;
+    this.stamps = stamps;
+    this.slots = slots;
+    this.lists = new PortLists(lists);
+    this.mask = stamps.length - 1;
     this.seed = this.header[HEADER_SEED];
     this.destinations = destinations;
     this.counters = counters;
     this.counterAt = bridgeCounter(memory.bridge);
+    this.learning = learning;
   }
 
   get entryCount(): number {
     return this.header[HEADER_ENTRIES];
   }
 
-  private get portsEnd(): number {
-    return this.header[HEADER_PORTS_END];
-  }
-
   /** Entries learnt at a port. */
   entriesOf(port: number): number {
-    return this.perPort[port];
+    return this.lists.countOf(port);
   }
 
   /** Whether the table is larger than the processor's caches, so that `touch` ahead of a search pays. */
@@ -164,9 +147,27 @@ export class Fdb {
       if (found === 0) break;
     }
     if (!this.makeRoom()) return true;
-    this.insert(key, low, destination, nowSeconds);
+    const slot = this.insert(key, low, destination, nowSeconds);
     this.counters[this.counterAt + FDB_LEARNED]++;
+    if (this.learning !== null) this.tell(slot, true);
     return true;
+  }
+
+  /**
+   * Notes what another worker saw, and how it is stamped; counts nothing and tells nobody. Of two workers that saw an
+   * address at two places at once, all believe the same one: the one with the higher stamp.
+   */
+  hear(key: number, low: number, destination: number, seenSeconds: number, stamp: number): void {
+    const slot = this.find(key, low);
+    if (slot === NONE) {
+      if (this.makeRoom()) this.stamps[this.insert(key, low, destination, seenSeconds)] = stamp;
+      return;
+    }
+    const seen = this.slots[(slot << SLOT_SHIFT) + SEEN];
+    if (seen === STATIC_SEEN || this.stamps[slot] >= stamp) return;
+    // The workers' clocks tick apart: what was seen here in a younger second stays so.
+    this.place(slot, destination, Math.max(seen, seenSeconds));
+    this.stamps[slot] = stamp;
   }
 
   /** Adds or replaces a static entry; false if the table holds only static ones already. */
@@ -188,8 +189,8 @@ export class Fdb {
   /** Forgets the learnt entries of a port, and its static ones too if asked; returns how many. */
   flushPort(port: number, statics: boolean): number {
     let count = 0;
-    while (this.oldest[port] !== NONE) {
-      this.delete(this.oldest[port]);
+    for (let slot = this.lists.oldestOf(port); slot !== NONE; slot = this.lists.oldestOf(port)) {
+      this.delete(slot);
       count++;
     }
     if (statics) count += this.deleteStatics(port);
@@ -199,15 +200,16 @@ export class Fdb {
   /** Forgets every learnt entry; returns how many. */
   flush(): number {
     let count = 0;
-    for (let port = 0; port < this.portsEnd; port++) count += this.flushPort(port, false);
+    for (let port = 0; port < this.lists.portsEnd; port++) count += this.flushPort(port, false);
     return count;
   }
 
   /** Forgets up to `limit` entries that were last seen before `seenBefore`; returns how many. */
   expire(seenBefore: number, limit: number): number {
     let count = 0;
-    for (let port = 0; port < this.portsEnd; port++) {
-      for (let slot = this.oldest[port]; slot !== NONE && count < limit; slot = this.oldest[port]) {
+    const { lists } = this;
+    for (let port = 0; port < lists.portsEnd; port++) {
+      for (let slot = lists.oldestOf(port); slot !== NONE && count < limit; slot = lists.oldestOf(port)) {
         if (this.slots[(slot << SLOT_SHIFT) + SEEN] >= seenBefore) break;
         this.delete(slot);
         count++;
@@ -229,10 +231,10 @@ export class Fdb {
   /** Takes over the entries of a table of another size; the oldest stay behind if there is no room. */
   adopt(other: Fdb): void {
     const entries = other.entries().sort((a, b) => a.lastSeenSeconds - b.lastSeenSeconds);
-    for (const { vlan, macHigh, macLow, destination, lastSeenSeconds, static: isStatic } of entries) {
+    for (const { vlan, macHigh, macLow, destination, lastSeenSeconds, stamp, ...entry } of entries) {
       const key = fdbKey(vlan, macHigh);
-      if (isStatic) this.addStatic(key, macLow, destination);
-      else if (this.makeRoom()) this.insert(key, macLow, destination, lastSeenSeconds);
+      if (entry.static) this.addStatic(key, macLow, destination);
+      else this.hear(key, macLow, destination, lastSeenSeconds, stamp);
     }
   }
 
@@ -240,9 +242,7 @@ export class Fdb {
   clear(): void {
     this.header[HEADER_ENTRIES] = 0;
     this.slots.fill(0);
-    this.oldest.fill(NONE);
-    this.newest.fill(NONE);
-    this.perPort.fill(0);
+    this.lists.clear();
   }
 
   private readAll(): FdbEntry[] {
@@ -258,6 +258,7 @@ export class Fdb {
         destination: this.slots[at + DESTINATION],
         lastSeenSeconds: seen === STATIC_SEEN ? 0 : seen,
         static: seen === STATIC_SEEN,
+        stamp: this.stamps[at >> SLOT_SHIFT],
       });
     }
     return entries;
@@ -278,18 +279,37 @@ export class Fdb {
 
   private refresh(slot: number, destination: number, nowSeconds: number): boolean {
     const at = slot << SLOT_SHIFT;
-    if (this.slots[at + SEEN] === STATIC_SEEN) return this.slots[at + DESTINATION] === destination;
-    this.unlink(slot);
-    if (this.slots[at + DESTINATION] !== destination) {
-      this.slots[at + DESTINATION] = destination;
-      this.counters[this.counterAt + FDB_MOVED]++;
-    }
-    this.slots[at + SEEN] = nowSeconds;
-    this.link(slot);
+    const before = this.slots[at + DESTINATION];
+    if (this.slots[at + SEEN] === STATIC_SEEN) return before === destination;
+    this.place(slot, destination, nowSeconds);
+    if (before !== destination) this.counters[this.counterAt + FDB_MOVED]++;
+    if (this.learning !== null) this.tell(slot, before !== destination);
     return true;
   }
 
-  private insert(key: number, low: number, destination: number, seen: number): void {
+  /** Where and when a learnt entry was seen last. */
+  private place(slot: number, destination: number, seenSeconds: number): void {
+    const at = slot << SLOT_SHIFT;
+    this.lists.unlink(slot, this.portOf(this.slots[at + DESTINATION]));
+    this.slots[at + DESTINATION] = destination;
+    this.slots[at + SEEN] = seenSeconds;
+    this.lists.link(slot, this.portOf(destination));
+  }
+
+  private tell(slot: number, isNew: boolean): void {
+    const at = slot << SLOT_SHIFT;
+    this.stamps[slot] = (this.learning as Learning).tell(
+      this.bridge,
+      this.slots[at + KEY],
+      this.slots[at + LOW],
+      this.slots[at + DESTINATION],
+      this.slots[at + SEEN],
+      isNew,
+    );
+  }
+
+  /** Returns the slot. */
+  private insert(key: number, low: number, destination: number, seen: number): number {
     let slot = this.home(key, low);
     while (this.slots[(slot << SLOT_SHIFT) + KEY] !== 0) slot = (slot + 1) & this.mask;
     const at = slot << SLOT_SHIFT;
@@ -298,67 +318,40 @@ export class Fdb {
     this.slots[at + SEEN] = seen;
     this.slots[at + KEY] = key;
     this.header[HEADER_ENTRIES]++;
-    if (seen !== STATIC_SEEN) this.link(slot);
+    if (seen !== STATIC_SEEN) this.lists.link(slot, this.portOf(destination));
+    return slot;
   }
 
   /** Closes the gap that a deleted slot leaves: entries behind it that would no longer be found move up. */
   private delete(slot: number): void {
-    if (this.slots[(slot << SLOT_SHIFT) + SEEN] !== STATIC_SEEN) this.unlink(slot);
+    const { slots } = this;
+    if (slots[(slot << SLOT_SHIFT) + SEEN] !== STATIC_SEEN)
+      this.lists.unlink(slot, this.portOf(slots[(slot << SLOT_SHIFT) + DESTINATION]));
     this.header[HEADER_ENTRIES]--;
     Atomics.add(this.header, HEADER_VERSION, 1);
     let gap = slot;
     for (let next = (slot + 1) & this.mask; ; next = (next + 1) & this.mask) {
       const at = next << SLOT_SHIFT;
-      if (this.slots[at + KEY] === 0) break;
-      const home = this.home(this.slots[at + KEY], this.slots[at + LOW]);
+      if (slots[at + KEY] === 0) break;
+      const home = this.home(slots[at + KEY], slots[at + LOW]);
       if (((next - home) & this.mask) >= ((next - gap) & this.mask)) {
         this.moveSlot(next, gap);
         gap = next;
       }
     }
-    this.slots[(gap << SLOT_SHIFT) + KEY] = 0;
+    slots[(gap << SLOT_SHIFT) + KEY] = 0;
   }
 
   private moveSlot(from: number, to: number): void {
     this.slots.copyWithin(to << SLOT_SHIFT, from << SLOT_SHIFT, (from + 1) << SLOT_SHIFT);
+    if (this.learning !== null) this.stamps[to] = this.stamps[from];
     const at = to << SLOT_SHIFT;
-    if (this.slots[at + SEEN] === STATIC_SEEN) return;
-    const port = this.portOf(this.slots[at + DESTINATION]);
-    const older = this.older[from];
-    const newer = this.newer[from];
-    this.older[to] = older;
-    this.newer[to] = newer;
-    if (older === NONE) this.oldest[port] = to;
-    else this.newer[older] = to;
-    if (newer === NONE) this.newest[port] = to;
-    else this.older[newer] = to;
+    if (this.slots[at + SEEN] !== STATIC_SEEN)
+      this.lists.move(from, to, this.portOf(this.slots[at + DESTINATION]));
   }
 
   private portOf(destination: number): number {
     return this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
-  }
-
-  private link(slot: number): void {
-    const port = this.portOf(this.slots[(slot << SLOT_SHIFT) + DESTINATION]);
-    const newest = this.newest[port];
-    this.older[slot] = newest;
-    this.newer[slot] = NONE;
-    this.newest[port] = slot;
-    if (newest === NONE) this.oldest[port] = slot;
-    else this.newer[newest] = slot;
-    this.perPort[port]++;
-    if (port >= this.portsEnd) this.header[HEADER_PORTS_END] = port + 1;
-  }
-
-  private unlink(slot: number): void {
-    const port = this.portOf(this.slots[(slot << SLOT_SHIFT) + DESTINATION]);
-    const older = this.older[slot];
-    const newer = this.newer[slot];
-    if (older === NONE) this.oldest[port] = newer;
-    else this.newer[older] = newer;
-    if (newer === NONE) this.newest[port] = older;
-    else this.older[newer] = older;
-    this.perPort[port]--;
   }
 
   /** False if the table is full of static entries. */
@@ -368,12 +361,9 @@ export class Fdb {
 
   /** Forgets the oldest entry of the fullest port; false if every entry is static. */
   private evict(): boolean {
-    let fullest = 0;
-    for (let port = 1; port < this.portsEnd; port++) {
-      if (this.perPort[port] > this.perPort[fullest]) fullest = port;
-    }
-    if (this.oldest[fullest] === NONE) return false;
-    this.delete(this.oldest[fullest]);
+    const oldest = this.lists.oldestOf(this.lists.fullest());
+    if (oldest === NONE) return false;
+    this.delete(oldest);
     this.counters[this.counterAt + FDB_EVICTED]++;
     return true;
   }
@@ -386,11 +376,4 @@ export class Fdb {
     }
     return count;
   }
-}
-
-/** A quarter full at most, so that most searches end at the first slot; half full where memory weighs more. */
-function slotCount(addressesMax: number): number {
-  const spread = addressesMax <= ROOMY_MAX ? 4 : 2;
-  // Not `2 ** n`: that would be a double, and so would every mask made from it.
-  return 1 << Math.ceil(Math.log2(addressesMax * spread));
 }

@@ -26,7 +26,7 @@ import { createTransmit } from "./stages/transmit.ts";
 import { NO_PORT, type Tables } from "./tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { BREATHS, DROPS, FLOOD_COPIES } = counterLayout;
+const { DROPS, FLOOD_COPIES } = counterLayout;
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
 const { DROPPED_PORT, FLOOD, FRAME_PORT, FRAME_SHIFT, FRAME_SOURCE, FRAME_TARGET } = layout;
 
@@ -52,7 +52,6 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
 
   function forward(device: number, count: number): void {
     const { encapsulated, tellsOffloads } = devices[device] as Device;
-    counters[BREATHS]++;
     if (encapsulated) decap(count);
     else enter(device, count);
     inspect(count, !tellsOffloads);

@@ -13,5 +13,7 @@ export const DEVICES_MAX = 1000;
 export const RINGS_MAX = 16;
 /** Local addresses (with UDP port) whose datagrams the ring takes; those of further ones take the UDP sockets. */
 export const VTEPS_MAX = 64;
+/** Forwarding threads. */
+export const WORKERS_MAX = 8;
 /** FDB entries of one bridge. */
 export const ADDRESSES_MAX = 1 << 20;

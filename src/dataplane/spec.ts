@@ -147,12 +147,22 @@ export interface UnderlayStatus {
   readonly drops: DropCounts;
 }
 
+/** One forwarding thread. */
+export interface WorkerStatus {
+  readonly alive: boolean;
+  /** Frames that it received from any port. */
+  readonly receivePackets: number;
+}
+
 export interface SwitchStatus {
   readonly bridges: readonly BridgeStatus[];
   readonly ports: readonly PortStatus[];
   readonly mirrors: readonly MirrorStatus[];
   readonly vteps: readonly VtepStatus[];
   readonly underlay: UnderlayStatus;
+  readonly workers: readonly WorkerStatus[];
+  /** Addresses that one worker could not tell another, the ring between them being full. */
+  readonly learningDrops: number;
   readonly workerRestarts: number;
 }
 
@@ -181,7 +191,7 @@ export interface DataplaneEvent {
 }
 
 /**
- * The data plane as the control plane sees it. `src/dataplane/dataplane.ts` implements it with a worker thread.
+ * The data plane as the control plane sees it. `src/dataplane/dataplane.ts` implements it with worker threads.
  *
  * `apply` never throws for what an operator or the system did: a port or mirror that cannot be opened is there, `down`
  * with a reason, and is retried with a bounded back-off. It rejects only if the change itself contradicts the running
@@ -189,7 +199,7 @@ export interface DataplaneEvent {
  */
 export interface Dataplane {
   apply(changes: readonly Change[]): Promise<void>;
-  /** Reads shared counters; never waits for the forwarding thread. */
+  /** Reads shared counters; never waits for a forwarding thread. */
   status(): SwitchStatus;
   fdb(): FdbRow[];
   /** Adds or replaces; false if the table is full or the port unknown. */
@@ -198,7 +208,7 @@ export interface Dataplane {
   /** Forgets learnt entries of a bridge, or of one of its ports; returns how many. */
   flushFdb(bridge: string, port: string | null): Promise<number>;
   onEvent(listener: (event: DataplaneEvent) => void): void;
-  /** True while the forwarding thread answers. */
+  /** True while every forwarding thread answers. */
   readonly alive: boolean;
   close(): Promise<void>;
 }

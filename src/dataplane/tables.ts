@@ -6,11 +6,12 @@ import type { DestinationsMemory } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
+import type { Learning } from "./learning.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 import type { Mirror } from "./mirror.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
-/** What the forwarding thread shares with the control thread. */
+/** What a forwarding thread shares with the control thread; the destinations also with the other forwarding threads. */
 export interface SharedMemory {
   readonly counters: CountersMemory;
   readonly destinations: DestinationsMemory;
@@ -23,6 +24,8 @@ export class Tables {
   readonly counters: Float64Array;
   readonly destinations: Int32Array;
   readonly vteps: Int32Array;
+  /** null where there is no other worker. */
+  readonly learning: Learning | null;
   /** Rows of the batch in hand. */
   readonly frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   readonly ingress = new IngressTable();
@@ -45,8 +48,9 @@ export class Tables {
   /** For a socket with a specific local address: the wildcard socket on the same UDP port, or itself. */
   readonly deviceFallback = new Int32Array(DEVICES_MAX);
 
-  constructor(memory: SharedMemory) {
+  constructor(memory: SharedMemory, learning: Learning | null) {
     this.counters = new Float64Array(memory.counters);
+    this.learning = learning;
     this.destinations = new Int32Array(memory.destinations);
     this.vteps = new Int32Array(memory.vteps);
   }

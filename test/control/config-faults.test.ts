@@ -50,7 +50,7 @@ const FORM: readonly Row[] = [
   [
     "an unknown key",
     "underlay: { mtu: 4 }",
-    "F:1:13: underlay.mtu: expected one of the keys local, dstport, io, spin, got an unknown key",
+    "F:1:13: underlay.mtu: expected one of the keys local, dstport, io, spin, workers, got an unknown key",
   ],
   [
     "an underlay port out of range",

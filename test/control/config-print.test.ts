@@ -25,7 +25,7 @@ bridges:
   br1:
 `;
 
-const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto, spin: auto }
+const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto, spin: auto, workers: 1 }
 bridges:
   br0:
     ageing: 300s

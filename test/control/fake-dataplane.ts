@@ -151,6 +151,8 @@ export class FakeDataplane implements Dataplane {
         receiveOverruns: 1,
         drops: this.drops.get("underlay") ?? {},
       },
+      workers: [{ alive: this.alive, receivePackets: 30 }],
+      learningDrops: 0,
       workerRestarts: this.workerRestarts,
     };
   }

@@ -41,7 +41,7 @@ test("what was queued stands in the file: lengths, times, bytes; and it is count
   const path = join(directory, "output.pcapng");
   const { memory, counters, writer, offer, count } = setUp(0);
   const file = new PcapngFile(path, { name: "m", snaplenBytes: 262_144, append: false }, 0, 1);
-  const output = new FileOutput(file, 0, memory, counters, MIRROR, (error) => expect(error).toBeNull());
+  const output = new FileOutput(file, 0, [memory], counters, MIRROR, (error) => expect(error).toBeNull());
   const sizes = [14, 60, 1514, 65_535, ...new Array(600).fill(64)];
   for (const size of sizes) offer(size);
   writer.publish();
@@ -65,7 +65,7 @@ test("a snapshot length cuts what is written, not what is told of the frame", ()
   const path = join(directory, "snapshot.pcapng");
   const { memory, counters, writer, offer, count } = setUp(96);
   const file = new PcapngFile(path, { name: "m", snaplenBytes: 96, append: false }, 0, 1);
-  const output = new FileOutput(file, 0, memory, counters, MIRROR, (error) => expect(error).toBeNull());
+  const output = new FileOutput(file, 0, [memory], counters, MIRROR, (error) => expect(error).toBeNull());
   for (const size of [60, 1514]) offer(size);
   writer.publish();
   output.drain();
@@ -86,12 +86,12 @@ test("frames that the file or the TAP refuses are counted as lost, and the next 
     },
     close: () => {},
   } as unknown as PcapngFile;
-  const toFile = new FileOutput(file, 0, memory, counters, MIRROR, (error) => errors.push(error.message));
+  const toFile = new FileOutput(file, 0, [memory], counters, MIRROR, (error) => errors.push(error.message));
   for (let i = 0; i < 3; i++) offer(100);
   writer.publish();
   expect([toFile.drain(), toFile.drain()]).toEqual([3, 0]);
   expect(errors).toEqual(["the disk is full"]);
-  const toTap = new TapOutput(1_000_000, 1500, memory, counters, MIRROR);
+  const toTap = new TapOutput(1_000_000, 1500, [memory], counters, MIRROR);
   for (let i = 0; i < 2; i++) offer(100);
   writer.publish();
   expect(toTap.drain()).toBe(2);

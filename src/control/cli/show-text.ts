@@ -4,10 +4,12 @@ import { table } from "./table.ts";
 
 /** `show`. */
 export function overviewText(overview: Overview): string {
-  const { underlay, bridges, ports, mirrors } = overview;
+  const { underlay, workers, bridges, ports, mirrors } = overview;
   const why = underlay.reason === "" ? "" : ` (${underlay.reason})`;
   const lines = [`vxswitch ${overview.version}, underlay ${underlay.io}${why}`];
-  if (!overview.alive) lines.push("    the forwarding thread does not answer");
+  if (workers.length > 1) lines[0] += `, ${workers.length} workers`;
+  const silent = workers.filter(({ alive }) => !alive).length;
+  if (!overview.alive) lines.push(`    ${threads(silent, workers.length)} not answer`);
   if (overview.worker_restarts > 0) lines.push(`    worker restarts: ${overview.worker_restarts}`);
   for (const { bridge, ageing, maxaddress, fdb_entries: entries } of bridges) {
     lines.push(`    Bridge ${bridge}`, `        ageing ${ageing}s, addresses ${entries} of ${maxaddress}`);
@@ -21,6 +23,10 @@ export function overviewText(overview: Overview): string {
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+function threads(silent: number, all: number): string {
+  return all === 1 ? "the forwarding thread does" : `${silent} of ${all} forwarding threads do`;
 }
 
 function portLine({ type, vni, remote, local, dstport, mtu }: PortView): string {

@@ -13,6 +13,8 @@ export const FDB_ENTRIES_MAX = tables.ADDRESSES_MAX;
 /** Over all bridges: as many bridges as there can be, at the default size. */
 export const FDB_ENTRIES_TOTAL_MAX = BRIDGES_MAX * FDB_ENTRIES_DEFAULT;
 
+export const WORKERS_MAX = tables.WORKERS_MAX;
+
 export const AGEING_SECONDS_DEFAULT = 300;
 export const AGEING_SECONDS_MAX = 86_400 * 30;
 

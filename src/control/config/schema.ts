@@ -48,8 +48,9 @@ const underlay = mapping({
   local: unicastAddress.optional(),
   dstport: dstport.default(limit.VXLAN_DSTPORT_DEFAULT),
   io: word("auto", "ring", "udp").default("auto"),
-  /** `always`: a core is given to the forwarding thread. */
+  /** `always`: a core is given to each forwarding thread. */
   spin: word("auto", "always").default("auto"),
+  workers: whole(1, limit.WORKERS_MAX, "a number of forwarding threads").default(1),
 });
 
 const vxlanPort = mapping({

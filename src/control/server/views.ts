@@ -10,6 +10,7 @@ import type {
   SwitchStatus,
   UnderlayStatus,
   VtepStatus,
+  WorkerStatus,
 } from "../../dataplane/spec.ts";
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
@@ -30,6 +31,8 @@ export function overview(status: SwitchStatus, config: Config, alive: boolean) {
   return {
     version: VERSION,
     alive,
+    workers: status.workers.map(workerView),
+    learning_drops: status.learningDrops,
     worker_restarts: status.workerRestarts,
     underlay: underlayView(status.underlay),
     bridges: status.bridges.map((bridge) => bridgeView(bridge, config)),
@@ -47,6 +50,10 @@ function underlayView(underlay: UnderlayStatus) {
     rx_overruns: underlay.receiveOverruns,
     drops: underlay.drops,
   };
+}
+
+function workerView({ alive, receivePackets }: WorkerStatus) {
+  return { alive, rx_packets: receivePackets };
 }
 
 function bridgeView(bridge: BridgeStatus, config: Config) {

@@ -1,15 +1,18 @@
-// The mirrors as the control thread knows them: queue, output, selection. The mirror thread drains the queues; the engine
-// fills them. A mirror whose output cannot be opened is down with a reason and is tried again.
+// The mirrors as the control thread knows them: a queue for each worker, output, selection. The mirror thread drains the
+// queues; the engines fill them. A mirror whose output cannot be opened is down with a reason and is tried again.
 import { monotonicMs } from "../clock.ts";
-import { MIRROR_COUNTERS, mirrorCounter } from "../counters.ts";
+import { type CountersMemory, MIRROR_COUNTERS, mirrorCounter } from "../counters.ts";
 import type { MirrorCommand } from "../engine.ts";
 import { allocateMirrorQueue, type MirrorQueueMemory } from "../io/mirror-queue.ts";
+import { WakeUp } from "../io/poller.ts";
 import { bringUpPassive, closeTap, openTap } from "../io/tap.ts";
 import { MIRRORS_MAX } from "../limits.ts";
 import type { MirrorSpec } from "../spec.ts";
-import type { ForwardingCommand, SinkOutput } from "../threads/forwarding-worker.ts";
+import type { SinkOutput } from "../threads/forwarding-worker.ts";
 import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from "../threads/mirror-worker.ts";
 import { SupervisedThread } from "../threads/supervised-thread.ts";
+import { everyWorker, type ForwardingCommand, type PerWorker } from "../threads/workers.ts";
+import type { AllCounters } from "./all-counters.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import type { Port, Ports } from "./ports.ts";
@@ -21,7 +24,7 @@ const TAP_MTU_BYTES = 1500;
 export interface MirrorRecord {
   readonly index: number;
   readonly spec: MirrorSpec;
-  readonly queue: MirrorQueueMemory;
+  readonly queues: PerWorker<MirrorQueueMemory>;
   /** Descriptor of the output TAP; -1 for a file or while down. */
   tapFd: number;
   isOpen: boolean;
@@ -30,7 +33,10 @@ export interface MirrorRecord {
 }
 
 export interface MirrorsOptions {
-  readonly counters: SharedArrayBuffer;
+  readonly workers: number;
+  readonly counters: AllCounters;
+  /** What the outputs count goes here: the table of one worker, which counts other things of a mirror. */
+  readonly outputCounters: CountersMemory;
   readonly ports: Ports;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
   readonly onEvent: (level: "info" | "warn" | "error", message: string) => void;
@@ -40,14 +46,16 @@ export class Mirrors {
   private readonly mirrors = new Map<string, MirrorRecord>();
   private readonly indices = new IndexPool("mirrors", 0, MIRRORS_MAX);
   private readonly options: MirrorsOptions;
+  private readonly wakeUp = new WakeUp();
   private readonly thread: SupervisedThread<MirrorRequest, MirrorReply, MirrorNews>;
 
   constructor(options: MirrorsOptions) {
     this.options = options;
     this.thread = new SupervisedThread({
-      name: "mirror",
+      name: "the mirror thread",
       script: new URL("../threads/mirror-worker.js", import.meta.url),
-      data: { counters: options.counters } satisfies Omit<MirrorWorkerData, "wakeFd">,
+      data: { counters: options.outputCounters } satisfies Omit<MirrorWorkerData, "wakeFd">,
+      wakeUp: this.wakeUp,
       replay: () => this.openMirrors().map((mirror) => this.openRequest(mirror, true)),
       ping: null,
       onNews: ({ index, error }) => this.outputRefused(index, error),
@@ -65,13 +73,12 @@ export class Mirrors {
 
   async add(spec: MirrorSpec): Promise<void> {
     const index = this.indices.take();
-    const at = mirrorCounter(index);
-    new Float64Array(this.options.counters).fill(0, at, at + MIRROR_COUNTERS);
-    const queue = allocateMirrorQueue(this.thread.wakeUp.fd);
+    this.options.counters.clear(mirrorCounter(index), MIRROR_COUNTERS);
+    const queues = everyWorker(this.options.workers, () => allocateMirrorQueue(this.wakeUp.fd));
     const mirror: MirrorRecord = {
       index,
       spec,
-      queue,
+      queues,
       tapFd: -1,
       isOpen: false,
       reason: "",
@@ -111,6 +118,7 @@ export class Mirrors {
 
   async close(): Promise<void> {
     await this.thread.close({ op: "stop" });
+    this.wakeUp.close();
     for (const { tapFd } of this.mirrors.values()) if (tapFd >= 0) closeTap(tapFd);
     this.mirrors.clear();
   }
@@ -141,22 +149,22 @@ export class Mirrors {
     await this.options.send(this.commands());
   }
 
-  private openRequest({ index, spec, queue, tapFd }: MirrorRecord, again: boolean): MirrorRequest {
+  private openRequest({ index, spec, queues, tapFd }: MirrorRecord, again: boolean): MirrorRequest {
     const output =
       spec.output.type === "tap"
         ? ({ type: "tap", fd: tapFd, mtuBytes: TAP_MTU_BYTES } as const)
         : spec.output;
-    return { op: "add", index, name: spec.name, queue, snaplenBytes: spec.snaplenBytes, again, output };
+    return { op: "add", index, name: spec.name, queues, snaplenBytes: spec.snaplenBytes, again, output };
   }
 
-  private selection({ index, spec, queue }: MirrorRecord): MirrorCommand<SinkOutput> {
+  private selection({ index, spec, queues }: MirrorRecord): MirrorCommand<PerWorker<SinkOutput>> {
     const ports = Array.from(this.options.ports.all()).filter((port) => port.spec.bridge === spec.bridge);
     const named = (names: readonly string[]): number[] =>
       ports.filter((port: Port) => names.includes(port.spec.name)).map((port) => port.index);
     const all = ports.map((port) => port.index);
     return {
       index,
-      output: { queue, snaplenBytes: spec.snaplenBytes },
+      output: queues.map((queue) => ({ queue, snaplenBytes: spec.snaplenBytes })),
       vlans: spec.selectVlans,
       // Everything that a bridge forwards was received by it: watching both sides of all ports would add nothing.
       receivePorts: spec.selectAll ? all : named(spec.selectSrcPorts),

@@ -17,8 +17,9 @@ import { nextHop } from "../io/tunnel.ts";
 import { udpPathMtu } from "../io/udp-underlay.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
-import type { ForwardingCommand } from "../threads/forwarding-worker.ts";
+import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
 import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
+import type { AllCounters } from "./all-counters.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { Retry } from "./retry.ts";
@@ -33,7 +34,7 @@ const NO_DEVICE = -1;
 const MAPPED = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0];
 
 /** A port while it is open. */
-type Opened =
+export type Opened =
   | { readonly type: "vxlan"; readonly underlay: Underlay; readonly remote: Address }
   | { readonly type: "tap"; readonly device: number; readonly fd: number; mtuBytes: number };
 
@@ -49,7 +50,8 @@ export interface Port {
 }
 
 export interface PortsOptions {
-  readonly counters: Float64Array;
+  readonly workers: number;
+  readonly counters: AllCounters;
   readonly destinations: Int32Array;
   readonly bufferBytes: number;
   readonly vteps: Int32Array;
@@ -72,7 +74,7 @@ export class Ports {
 
   constructor(options: PortsOptions) {
     this.options = options;
-    this.underlays = new Underlays(this.deviceIndices, options.bufferBytes);
+    this.underlays = new Underlays(this.deviceIndices, options.bufferBytes, options.workers);
     this.tunnels = new Tunnels(options.destinations, options.isFast);
     this.rings = new Rings({ ...options, deviceIndices: this.deviceIndices, enabled: options.isFast });
   }
@@ -99,7 +101,7 @@ export class Ports {
       reason: "",
       retry: new Retry(),
     };
-    this.options.counters.fill(0, portCounter(port.index), portCounter(port.index) + PORT_COUNTERS);
+    this.options.counters.clear(portCounter(port.index), PORT_COUNTERS);
     this.ports.set(`${spec.bridge}/${spec.name}`, port);
     this.byDestination.set(port.destination, port);
     await this.open(port);
@@ -130,12 +132,19 @@ export class Ports {
     this.destinationIndices.give(port.destination);
   }
 
-  /** A device stopped working: its ports go down and are tried again. */
-  async failed(device: number, errno: number): Promise<void> {
+  /** What is open by way of a device at this moment. */
+  openOn(device: number): Opened[] {
+    return Array.from(this.ports.values()).flatMap((port) =>
+      port.opened !== null && deviceOf(port) === device ? [port.opened] : [],
+    );
+  }
+
+  /** What was open by way of a device stopped working: its ports go down, once for all workers, and are tried again. */
+  async failed(broken: readonly Opened[], errno: number): Promise<void> {
     for (const port of this.ports.values()) {
-      if (deviceOf(port) !== device) continue;
+      if (port.opened === null || !broken.includes(port.opened)) continue;
       await this.close(port);
-      await this.options.send(portCommands(port));
+      await this.options.send(this.portCommands(port));
       this.fail(
         port,
         `${port.spec.name} has failed (errno ${errno}): the device was removed or its descriptor is broken`,
@@ -191,7 +200,7 @@ export class Ports {
   /** Everything that a new engine must be told about devices and ports. */
   commands(): ForwardingCommand[] {
     const commands = [...this.underlays.commands(), ...this.rings.commands()];
-    for (const port of this.ports.values()) commands.push(...portCommands(port));
+    for (const port of this.ports.values()) commands.push(...this.portCommands(port));
     return commands;
   }
 
@@ -209,7 +218,7 @@ export class Ports {
         port.spec.type === "vxlan" ? this.openVxlan(port.spec) : this.openTap(port.spec, port.bridge);
     } catch (error) {
       this.fail(port, textOf(error));
-      await this.options.send(portCommands(port));
+      await this.options.send(this.portCommands(port));
       return;
     }
     if (port.reason !== "")
@@ -218,7 +227,7 @@ export class Ports {
     port.retry.succeeded();
     this.writeDestination(port);
     const devices = port.opened.type === "vxlan" ? this.underlays.commands() : [];
-    await this.options.send([...devices, ...portCommands(port)]);
+    await this.options.send([...devices, ...this.portCommands(port)]);
     if (port.opened.type === "vxlan") for (const other of this.ports.values()) await this.refreshTap(other);
   }
 
@@ -314,7 +323,28 @@ export class Ports {
       return;
     }
     opened.mtuBytes = mtuBytes;
-    await this.options.send(portCommands(port).filter((command) => command.op === "add-device"));
+    await this.options.send(this.portCommands(port).filter((command) => command.op === "add-device"));
+  }
+
+  /** What the engines must be told about one port; a port that is down still stands in the flood list and counts drops. */
+  private portCommands({ index: port, bridge, destination, opened, spec }: Port): ForwardingCommand[] {
+    const common = { op: "add-port", bridge, port, destination } as const;
+    if (opened?.type === "tap") {
+      const { device, fd, mtuBytes } = opened;
+      const receiver = port % this.options.workers;
+      const make = everyWorker(this.options.workers, (worker) => {
+        return { type: "tap", fd, receives: worker === receiver, mtuBytes } as const;
+      });
+      return [
+        { op: "add-device", device, make, fallback: device },
+        { ...common, device, ingress: null },
+      ];
+    }
+    if (opened?.type === "vxlan" && spec.type === "vxlan") {
+      const ingress = { remote: opened.remote.words, vni: spec.vni };
+      return [{ ...common, device: opened.underlay.device, ingress }];
+    }
+    return [{ ...common, device: NO_DEVICE, ingress: null }];
   }
 
   /** What the kernel knows by now of the way to the remote: its MTU, the next hop. */
@@ -349,22 +379,4 @@ function overheadBytes(ipv6: boolean): number {
 function deviceOf({ opened }: Port): number {
   if (opened === null) return NO_DEVICE;
   return opened.type === "tap" ? opened.device : opened.underlay.device;
-}
-
-/** What the engine must be told about one port; a port that is down still stands in the flood list and counts drops. */
-function portCommands({ index: port, bridge, destination, opened, spec }: Port): ForwardingCommand[] {
-  const common = { op: "add-port", bridge, port, destination } as const;
-  if (opened?.type === "tap") {
-    const { device, fd, mtuBytes } = opened;
-    return [
-      { op: "add-device", device, make: { type: "tap", fd, mtuBytes }, fallback: device },
-      { ...common, device, ingress: null },
-    ];
-  }
-  if (opened?.type === "vxlan" && spec.type === "vxlan") {
-    return [
-      { ...common, device: opened.underlay.device, ingress: { remote: opened.remote.words, vni: spec.vni } },
-    ];
-  }
-  return [{ ...common, device: NO_DEVICE, ingress: null }];
 }

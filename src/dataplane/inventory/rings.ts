@@ -2,10 +2,10 @@
 // hands it what is sent to the VTEPs that are reached there. Whatever is missing (an old kernel, a privilege) and all
 // that a ring does not carry arrives at the UDP sockets as before.
 import type { Address } from "../address.ts";
-import { Classifier, closeRing, openRing, type RingSocket, ringDrops, unlink } from "../io/ring.ts";
+import { Classifier, closeRings, openRings, type RingSocket, ringDrops, unlink } from "../io/ring.ts";
 import { RINGS_MAX, VTEPS_MAX } from "../limits.ts";
 import { errorCode } from "../system-error.ts";
-import type { ForwardingCommand } from "../threads/forwarding-worker.ts";
+import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
 import { VTEP_ADDRESS, VTEP_DEVICE, VTEP_PORT, VTEP_WORDS } from "../vteps.ts";
 import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
@@ -26,7 +26,8 @@ interface Ring {
   readonly ifindex: number;
   readonly deviceName: string;
   readonly device: number;
-  readonly socket: RingSocket;
+  readonly room: number;
+  readonly sockets: PerWorker<RingSocket>;
   /** Descriptor that keeps the ring's datagrams from the host's stack. */
   readonly link: number;
 }
@@ -35,6 +36,7 @@ export interface RingsOptions {
   readonly vteps: Int32Array;
   readonly deviceIndices: IndexPool;
   readonly bufferBytes: number;
+  readonly workers: number;
   readonly enabled: boolean;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
   readonly onEvent: (level: "info" | "warn", message: string) => void;
@@ -76,7 +78,7 @@ export class Rings {
 
   /** Frames that found a ring full. */
   drops(): number {
-    for (const { socket } of this.rings.values()) this.pastDrops += ringDrops(socket);
+    for (const { sockets } of this.rings.values()) this.pastDrops += ringDrops(sockets);
     return this.pastDrops;
   }
 
@@ -97,9 +99,9 @@ export class Rings {
   }
 
   closeAll(): void {
-    for (const { link, socket } of this.rings.values()) {
+    for (const { link, sockets } of this.rings.values()) {
       unlink(link);
-      closeRing(socket);
+      closeRings(sockets);
     }
     this.rings.clear();
     this.classifier?.close();
@@ -116,10 +118,10 @@ export class Rings {
     const room = this.rooms.take();
     try {
       this.classifier ??= new Classifier();
-      const { bufferBytes, deviceIndices } = this.options;
-      const socket = openRing(ifindex, mtuBytes, room, bufferBytes, this.classifier.filter, 0);
-      const link = this.link(ifindex, socket);
-      const ring = { ifindex, deviceName, device: deviceIndices.take(), socket, link };
+      const { bufferBytes, workers, deviceIndices } = this.options;
+      const sockets = openRings(workers, ifindex, mtuBytes, room, bufferBytes, this.classifier.filter);
+      const link = this.link(ifindex, sockets);
+      const ring = { ifindex, deviceName, device: deviceIndices.take(), room, sockets, link };
       this.rings.set(ifindex, ring);
       await this.options.send([ringCommand(ring)]);
     } catch (error) {
@@ -128,11 +130,11 @@ export class Rings {
     }
   }
 
-  private link(ifindex: number, socket: RingSocket): number {
+  private link(ifindex: number, sockets: PerWorker<RingSocket>): number {
     try {
       return (this.classifier as Classifier).link(ifindex);
     } catch (error) {
-      closeRing(socket);
+      closeRings(sockets);
       throw error;
     }
   }
@@ -149,10 +151,10 @@ export class Rings {
     this.rings.delete(ring.ifindex);
     unlink(ring.link);
     await this.options.send([{ op: "del-device", device: ring.device }]);
-    this.pastDrops += ringDrops(ring.socket);
-    closeRing(ring.socket);
+    this.pastDrops += ringDrops(ring.sockets);
+    closeRings(ring.sockets);
     this.options.deviceIndices.give(ring.device);
-    this.rooms.give(ring.socket.room);
+    this.rooms.give(ring.room);
   }
 
   private take(vtep: RingVtep): void {
@@ -198,8 +200,9 @@ function keyOf({ local, port, underlay }: RingVtep): string {
   return `${local.words.join(".")} ${port} ${underlay}`;
 }
 
-function ringCommand({ device, socket }: Ring): ForwardingCommand {
-  return { op: "add-device", device, make: { type: "ring", socket }, fallback: device };
+function ringCommand({ device, sockets }: Ring): ForwardingCommand {
+  const make = sockets.map((socket) => ({ type: "ring", socket }) as const);
+  return { op: "add-device", device, make, fallback: device };
 }
 
 /** Why a ring could not be opened. */

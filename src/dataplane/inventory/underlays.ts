@@ -1,9 +1,9 @@
-// The control thread's view of the underlay: one set of sockets for each (family, local address, UDP port) that a port
-// uses, opened with the first port and closed with the last.
+// The control thread's view of the underlay: sockets for each (family, local address, UDP port) that a port uses, a set
+// for each worker, opened with the first port and closed with the last.
 import { type Address, parseAddress, wildcard } from "../address.ts";
-import { closeUdpSockets, openUdpSockets, type UdpSockets, udpDrops } from "../io/udp-underlay.ts";
+import { closeUdpSockets, openWorkersUdpSockets, type UdpSockets, udpDrops } from "../io/udp-underlay.ts";
 import { SystemError } from "../system-error.ts";
-import type { ForwardingCommand } from "../threads/forwarding-worker.ts";
+import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
 import { explainSocket } from "./explain.ts";
 import type { IndexPool } from "./index-pool.ts";
 
@@ -13,7 +13,7 @@ export interface Underlay {
   readonly local: Address;
   readonly isWildcard: boolean;
   readonly port: number;
-  readonly sockets: UdpSockets;
+  readonly sockets: PerWorker<UdpSockets>;
   users: number;
 }
 
@@ -21,12 +21,14 @@ export class Underlays {
   private readonly open = new Map<string, Underlay>();
   private readonly indices: IndexPool;
   private readonly bufferBytes: number;
+  private readonly workers: number;
   /** Of sockets that are closed by now. */
   private pastOverruns = 0;
 
-  constructor(indices: IndexPool, bufferBytes: number) {
+  constructor(indices: IndexPool, bufferBytes: number, workers: number) {
     this.indices = indices;
     this.bufferBytes = bufferBytes;
+    this.workers = workers;
   }
 
   /** The sockets for a port, opened if need be; throws SystemError with the remedy. */
@@ -55,20 +57,20 @@ export class Underlays {
 
   close(underlay: Underlay): void {
     for (const [key, open] of this.open) if (open === underlay) this.open.delete(key);
-    this.pastOverruns += udpDrops(underlay.sockets);
-    closeUdpSockets(underlay.sockets);
+    this.pastOverruns += overrunsOf(underlay);
+    underlay.sockets.forEach(closeUdpSockets);
     this.indices.give(underlay.device);
   }
 
   closeAll(): void {
-    for (const underlay of this.open.values()) closeUdpSockets(underlay.sockets);
+    for (const underlay of this.open.values()) underlay.sockets.forEach(closeUdpSockets);
     this.open.clear();
   }
 
   /** Datagrams that the kernel dropped because a receive queue was full. */
   receiveOverruns(): number {
     let total = this.pastOverruns;
-    for (const { sockets } of this.open.values()) total += udpDrops(sockets);
+    for (const underlay of this.open.values()) total += overrunsOf(underlay);
     return total;
   }
 
@@ -77,7 +79,7 @@ export class Underlays {
     return Array.from(this.open.values(), (underlay) => ({
       op: "add-device",
       device: underlay.device,
-      make: { type: "udp", sockets: underlay.sockets },
+      make: underlay.sockets.map((sockets) => ({ type: "udp", sockets })),
       fallback: this.fallback(underlay),
     }));
   }
@@ -90,15 +92,20 @@ export class Underlays {
     return underlay.device;
   }
 
-  private openSockets(local: string | null, address: Address, port: number): UdpSockets {
+  private openSockets(local: string | null, address: Address, port: number): PerWorker<UdpSockets> {
     const sharing = Array.from(this.open.values())
       .filter((other) => other.port === port && other.ipv6 === address.ipv6)
       .filter((other) => other.isWildcard || local === null)
-      .map((other) => other.sockets.receiver);
+      .flatMap((other) => other.sockets.map(({ receiver }) => receiver));
+    const { ipv6, words } = address;
     try {
-      return openUdpSockets(address.ipv6, address.words, port, this.bufferBytes, sharing);
+      return openWorkersUdpSockets(ipv6, words, port, this.bufferBytes, sharing, this.workers);
     } catch (error) {
       throw new SystemError(explainSocket(error, local, port));
     }
   }
+}
+
+function overrunsOf({ sockets }: Underlay): number {
+  return sockets.reduce((sum, set) => sum + udpDrops(set), 0);
 }

@@ -1,4 +1,5 @@
-// Where a mirror's frames end: a TAP that tcpdump reads, or a pcapng file. The mirror thread drains the queue into it.
+// Where a mirror's frames end: a TAP that tcpdump reads, or a pcapng file. The mirror thread drains the queues into it, one
+// for each forwarding thread: the frames of one flow are all in one queue, and stay in order.
 import { MIRROR_BYTES, MIRROR_OUTPUT_DROPS, MIRROR_PACKETS, mirrorCounter } from "../counters.ts";
 import { COPY_FRAME, COPY_RESULT, COPY_WORDS, FRAME_LENGTH, FRAME_OFFSET, FRAME_SHIFT } from "../frames.ts";
 import { packetBlockBytes, writePacket } from "../pcapng.ts";
@@ -20,8 +21,26 @@ export interface MirrorOutput {
   close(): void;
 }
 
-/** Records taken at a time, so that one mirror does not keep the others waiting. */
+/** Records taken from a queue at a time, so that one does not keep the others waiting. */
 const RECORDS_MAX = 256;
+
+/** The reading ends of a mirror's queues, one after the other. */
+class Readers {
+  private readonly readers: readonly MirrorReader[];
+
+  constructor(queues: readonly MirrorQueueMemory[]) {
+    this.readers = queues.map((queue) => new MirrorReader(queue));
+  }
+
+  /** Records that `drainOne` took from all queues. */
+  drain(drainOne: (reader: MirrorReader) => number): number {
+    return this.readers.reduce((count, reader) => count + drainOne(reader), 0);
+  }
+
+  sleep(): boolean {
+    return this.readers.reduce((asleep, reader) => reader.sleep() && asleep, true);
+  }
+}
 
 /** Counts delivered and refused frames of one mirror. */
 class OutputCounters {
@@ -47,25 +66,36 @@ class OutputCounters {
 export class TapOutput implements MirrorOutput {
   private readonly fd: number;
   private readonly mtuBytes: number;
-  private readonly reader: MirrorReader;
+  private readonly readers: Readers;
   private readonly counters: OutputCounters;
   private readonly copies = new Int32Array(RECORDS_MAX * COPY_WORDS);
 
   constructor(
     fd: number,
     mtuBytes: number,
-    queue: MirrorQueueMemory,
+    queues: readonly MirrorQueueMemory[],
     counters: Float64Array,
     mirror: number,
   ) {
     this.fd = fd;
     this.mtuBytes = mtuBytes;
-    this.reader = new MirrorReader(queue);
+    this.readers = new Readers(queues);
     this.counters = new OutputCounters(counters, mirror);
   }
 
   drain(): number {
-    const { reader, copies } = this;
+    return this.readers.drain((reader) => this.drainOne(reader));
+  }
+
+  sleep(): boolean {
+    return this.readers.sleep();
+  }
+
+  /** The device is the control thread's. */
+  close(): void {}
+
+  private drainOne(reader: MirrorReader): number {
+    const { copies } = this;
     let count = 0;
     while (count < RECORDS_MAX) {
       const row = reader.next();
@@ -84,19 +114,12 @@ export class TapOutput implements MirrorOutput {
     reader.release();
     return count;
   }
-
-  sleep(): boolean {
-    return this.reader.sleep();
-  }
-
-  /** The device is the control thread's. */
-  close(): void {}
 }
 
 /** Blocks are gathered and written in one call. */
 export class FileOutput implements MirrorOutput {
   private readonly file: PcapngFile;
-  private readonly reader: MirrorReader;
+  private readonly readers: Readers;
   private readonly counters: OutputCounters;
   private readonly blocks = Buffer.allocUnsafe(1 << 20);
   /** Blocks gathered before they are written: no more than a file may hold, so that rotation keeps to its size. */
@@ -106,7 +129,7 @@ export class FileOutput implements MirrorOutput {
   constructor(
     file: PcapngFile,
     rotateBytes: number,
-    queue: MirrorQueueMemory,
+    queues: readonly MirrorQueueMemory[],
     counters: Float64Array,
     mirror: number,
     onError: (error: Error) => void,
@@ -114,13 +137,25 @@ export class FileOutput implements MirrorOutput {
     this.file = file;
     // A super-frame is below 70,000 bytes: there is always room for one more behind the limit.
     this.gatherBytes = Math.min(rotateBytes || Number.POSITIVE_INFINITY, this.blocks.length - 131_072);
-    this.reader = new MirrorReader(queue);
+    this.readers = new Readers(queues);
     this.counters = new OutputCounters(counters, mirror);
     this.onError = onError;
   }
 
   drain(): number {
-    const { reader, blocks } = this;
+    return this.readers.drain((reader) => this.drainOne(reader));
+  }
+
+  sleep(): boolean {
+    return this.readers.sleep();
+  }
+
+  close(): void {
+    this.file.close();
+  }
+
+  private drainOne(reader: MirrorReader): number {
+    const { blocks } = this;
     let count = 0;
     let used = 0;
     let bytes = 0;
@@ -146,14 +181,6 @@ export class FileOutput implements MirrorOutput {
     reader.release();
     if (count > 0) this.write(blocks.subarray(0, used), count, bytes);
     return count;
-  }
-
-  sleep(): boolean {
-    return this.reader.sleep();
-  }
-
-  close(): void {
-    this.file.close();
   }
 
   private write(blocks: Buffer, count: number, bytes: number): void {

@@ -3,6 +3,7 @@
 import type { Address } from "../address.ts";
 import type { Device } from "../device.ts";
 import { RING_BATCH_FRAMES, SLOT_COUNT, type TransmitList } from "../frames.ts";
+import { RINGS_MAX } from "../limits.ts";
 import { type Arena, RING_BYTES, SLOT_BYTES } from "./arena.ts";
 import { native } from "./native.ts";
 
@@ -62,31 +63,46 @@ export interface RingSocket {
 }
 
 /**
- * Opens a ring on a device with this MTU; it takes nothing before the classifier says so. `bufferBytes` bounds the
- * super-frames that wait beside their slots. Rings with the same `fanout` (0 = none) share the flows of a device. Throws
- * the addon's error.
+ * Opens the rings of a device with this MTU, one for each worker: the kernel shares the device's outer flows among them.
+ * They take nothing before the classifier says so. `bufferBytes` bounds the super-frames that wait beside their slots.
+ * Throws the addon's error.
  */
-export function openRing(
+export function openRings(
+  workers: number,
   ifindex: number,
   mtuBytes: number,
   room: number,
   bufferBytes: number,
   filter: number,
-  fanout: number,
-): RingSocket {
+): RingSocket[] {
   const slotBytes = slotBytesFor(mtuBytes);
-  const fd = native().ringOpen(ifindex, slotBytes, BLOCK_BYTES, BLOCKS, bufferBytes, filter, fanout);
-  const words = new SharedArrayBuffer(RING_WORDS * Int32Array.BYTES_PER_ELEMENT);
-  return { fd, slotBytes, room, words };
+  const fanout = workers > 1 ? fanoutGroup(room) : 0;
+  const rings: RingSocket[] = [];
+  try {
+    for (let worker = 0; worker < workers; worker++) {
+      const fd = native().ringOpen(ifindex, slotBytes, BLOCK_BYTES, BLOCKS, bufferBytes, filter, fanout);
+      const words = new SharedArrayBuffer(RING_WORDS * Int32Array.BYTES_PER_ELEMENT);
+      rings.push({ fd, slotBytes, room, words });
+    }
+    return rings;
+  } catch (error) {
+    closeRings(rings);
+    throw error;
+  }
 }
 
-/** Frames that found the ring full since the last call. */
-export function ringDrops({ fd }: RingSocket): number {
-  return native().ringDrops(fd);
+/** Frames that found the rings full since the last call. */
+export function ringDrops(rings: readonly RingSocket[]): number {
+  return rings.reduce((sum, { fd }) => sum + native().ringDrops(fd), 0);
 }
 
-export function closeRing({ fd }: RingSocket): void {
-  native().closeFd(fd);
+export function closeRings(rings: readonly RingSocket[]): void {
+  for (const { fd } of rings) native().closeFd(fd);
+}
+
+/** A number that no other group of this namespace is likely to have (packet(7), PACKET_FANOUT). */
+function fanoutGroup(room: number): number {
+  return ((process.pid * RINGS_MAX + room) % 0xffff) + 1;
 }
 
 /** The host's stack receives again what the classifier kept from it. */

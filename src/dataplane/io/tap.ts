@@ -46,20 +46,22 @@ export function removeAddress(name: string, address: Address, prefixLength: numb
   }
 }
 
-/** The forwarding thread's side of a TAP port. */
+/** A forwarding thread's side of a TAP port; several may transmit by one descriptor. */
 export class Tap implements Device {
   readonly encapsulated = false;
   readonly tellsOffloads = true;
   readonly spins = false;
   readonly fd: number;
+  private readonly tapFd: number;
   /** Written by the control plane when the operator changes it; sizes the segments of super-frames to the host. */
   mtuBytes: number;
   private readonly arena: Arena;
   private readonly frames: Int32Array;
   private readonly native = native();
 
-  constructor(fd: number, mtuBytes: number, arena: Arena, frames: Int32Array) {
-    this.fd = fd;
+  constructor(tapFd: number, receives: boolean, mtuBytes: number, arena: Arena, frames: Int32Array) {
+    this.fd = receives ? tapFd : -1;
+    this.tapFd = tapFd;
     this.mtuBytes = mtuBytes;
     this.arena = arena;
     this.frames = frames;
@@ -67,7 +69,7 @@ export class Tap implements Device {
 
   receive(): number {
     return this.native.tapReceive(
-      this.fd,
+      this.tapFd,
       this.arena.bytes,
       this.frames,
       this.arena.slotBase,
@@ -78,7 +80,7 @@ export class Tap implements Device {
 
   transmit(list: TransmitList): number {
     return this.native.tapTransmit(
-      this.fd,
+      this.tapFd,
       this.arena.bytes,
       this.frames,
       list.copies,

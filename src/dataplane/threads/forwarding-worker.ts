@@ -1,12 +1,13 @@
-// Entry of the forwarding thread: makes the engine on its arena, answers commands between two batches, runs the loop.
+// Entry of a forwarding thread: makes the engine on its arena, answers commands between two batches, runs the loop.
 import { parentPort, workerData } from "node:worker_threads";
-import { type Command, Engine } from "../engine.ts";
+import { type Command, Engine, type EngineHost } from "../engine.ts";
 import { mapArena } from "../io/arena.ts";
 import { type BatchClock, type MirrorQueueMemory, MirrorWriter } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
 import { RingReceiver, type RingSocket } from "../io/ring.ts";
 import { Tap } from "../io/tap.ts";
 import { type UdpSockets, UdpUnderlay } from "../io/udp-underlay.ts";
+import { Learning, type LearningMemory } from "../learning.ts";
 import type { SharedMemory } from "../tables.ts";
 import { Loop } from "./loop.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -16,16 +17,16 @@ import { tuneV8 } from "./v8-tuning.ts";
 export type DeviceMake =
   | { readonly type: "udp"; readonly sockets: UdpSockets }
   | { readonly type: "ring"; readonly socket: RingSocket }
-  | { readonly type: "tap"; readonly fd: number; readonly mtuBytes: number };
+  /** All workers write to a TAP, one of them receives from it. */
+  | { readonly type: "tap"; readonly fd: number; readonly receives: boolean; readonly mtuBytes: number };
 
 export interface SinkOutput {
   readonly queue: MirrorQueueMemory;
   readonly snaplenBytes: number;
 }
 
-export type ForwardingCommand = Command<DeviceMake, SinkOutput>;
-/** `crash` is for tests: an invariant of ours fails. */
-export type ForwardingRequest = readonly ForwardingCommand[] | "stop" | "crash";
+export type WorkerCommand = Command<DeviceMake, SinkOutput>;
+export type ForwardingRequest = readonly WorkerCommand[] | "stop";
 export type ForwardingReply = readonly number[];
 export interface DeviceFailed {
   readonly device: number;
@@ -37,13 +38,19 @@ export interface ForwardingWorkerData {
   readonly wakeFd: number;
   /** How long to look for further frames before blocking; Infinity = for ever. */
   readonly spinMs: number;
+  /** Which of the forwarding threads this is. */
+  readonly worker: number;
+  /** Of all forwarding threads. */
+  readonly wakeFds: readonly number[];
+  /** null where this thread is the only one. */
+  readonly learning: LearningMemory | null;
 }
 
 function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData): void {
   tuneV8();
   const arena = mapArena();
   const clock: BatchClock = { seconds: 0, microseconds: 0 };
-  const engine = new Engine<DeviceMake, SinkOutput>(data.memory, arena.view, {
+  const host: EngineHost<DeviceMake, SinkOutput> = {
     device: (index, make, tables) => {
       switch (make.type) {
         case "udp":
@@ -51,32 +58,55 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
         case "ring":
           return new RingReceiver(make.socket, arena, tables.frames, tables.vteps);
         case "tap":
-          return new Tap(make.fd, make.mtuBytes, arena, tables.frames);
+          return new Tap(make.fd, make.receives, make.mtuBytes, arena, tables.frames);
       }
     },
     sink: (output, mirror, counters) =>
       new MirrorWriter(output.queue, output.snaplenBytes, arena.bytes, clock, counters, mirror),
-  });
+  };
+  const engine = new Engine(data.memory, arena.view, host, learningOf(data));
   const mailbox = new Mailbox<ForwardingRequest, ForwardingReply, DeviceFailed>(port);
   let running = true;
+  /** Until this thread knows its ports, what others tell it waits. */
+  let informed = false;
+  const hear = (): void => {
+    if (informed) engine.hear();
+  };
   const loop = new Loop(engine.forwarder, new WakeUp(data.wakeFd), clock, data.spinMs, {
     answer: () => {
-      mailbox.answer((request) => {
-        if (request === "crash") throw new Error("crashed on request");
+      hear();
+      const answered = mailbox.answer((request) => {
         if (request === "stop") {
           running = false;
           return [];
         }
         return request.map((command) => engine.apply(command));
       });
-      loop.setDevices(engine.tables.devices);
+      // Woken by another worker, there is nothing to answer.
+      if (answered > 0) {
+        loop.setDevices(engine.tables.devices);
+        informed = true;
+      }
       return running;
     },
-    tick: (nowSeconds) => engine.tick(nowSeconds),
+    hear,
+    batchDone: () => engine.wakeOthers(),
+    tick: (nowSeconds) => {
+      hear();
+      engine.tick(nowSeconds);
+    },
     failed: (device, errno) => mailbox.tell({ device, errno }),
   });
   loop.run();
   port.close();
+}
+
+function learningOf({ memory, worker, wakeFds, learning }: ForwardingWorkerData): Learning | null {
+  if (learning === null) return null;
+  const wakeUps = wakeFds.map((fd) => new WakeUp(fd));
+  return new Learning(learning, worker, new Float64Array(memory.counters), (other) =>
+    wakeUps[other].signal(),
+  );
 }
 
 if (parentPort) main(parentPort, workerData as ForwardingWorkerData);

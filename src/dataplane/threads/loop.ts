@@ -17,6 +17,10 @@ const POLL_ERROR = 0x18;
 export interface LoopHost {
   /** Another thread has something to say; false ends the loop. */
   answer(): boolean;
+  /** Before frames are received: what do other workers know? */
+  hear(): void;
+  /** After frames were forwarded. */
+  batchDone(): void;
   /** Once a second. */
   tick(nowSeconds: number): void;
   /** A device no longer works; it is not polled again. */
@@ -68,17 +72,21 @@ export class Loop {
         nextTickMs = nowMs + TICK_MS;
       }
       this.setClock(nowMs);
+      this.host.hear();
       let frames = this.breatheRings();
       if (frames === 0 || nowMs >= nextPollMs) {
         const blocks = frames === 0 && nowMs - lastFrameMs > this.spinMs;
         if (this.poller.wait(blocks ? Math.ceil(nextTickMs - nowMs) : 0) > 0) {
           if (this.poller.ready[0] !== 0 && !this.answer()) return;
           if (blocks) this.setClock(monotonicMs());
+          this.host.hear();
           frames += this.breathe();
         }
         nextPollMs = nowMs + POLL_EVERY_MS;
       }
-      if (frames > 0) lastFrameMs = monotonicMs();
+      if (frames === 0) continue;
+      this.host.batchDone();
+      lastFrameMs = monotonicMs();
     }
   }
 

@@ -21,12 +21,15 @@ export class Mailbox<Request, Reply, News> {
     this.port = port;
   }
 
-  /** Answers every waiting request. */
-  answer(handle: (request: Request) => Reply): void {
+  /** Answers every waiting request; returns how many. */
+  answer(handle: (request: Request) => Reply): number {
+    let answered = 0;
     for (let got = receiveMessageOnPort(this.port); got; got = receiveMessageOnPort(this.port)) {
       const { id, body } = got.message as Envelope<Request>;
       this.port.postMessage({ id, reply: handle(body) } satisfies Letter<Reply, News>);
+      answered++;
     }
+    return answered;
   }
 
   tell(news: News): void {

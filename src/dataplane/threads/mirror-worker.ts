@@ -1,5 +1,5 @@
-// Entry of the mirror thread: drains every mirror's queue into its output. A slow disk or a busy TAP holds up this
-// thread alone; what the bounded queues cannot hold meanwhile is counted by the forwarding thread.
+// Entry of the mirror thread: drains every mirror's queues into its output. A slow disk or a busy TAP holds up this
+// thread alone; what the bounded queues cannot hold meanwhile is counted by the forwarding threads.
 import { parentPort, workerData } from "node:worker_threads";
 import { monotonicMs } from "../clock.ts";
 import type { CountersMemory } from "../counters.ts";
@@ -16,7 +16,8 @@ export type MirrorRequest =
       readonly op: "add";
       readonly index: number;
       readonly name: string;
-      readonly queue: MirrorQueueMemory;
+      /** One for each forwarding thread. */
+      readonly queues: readonly MirrorQueueMemory[];
       readonly snaplenBytes: number;
       /** The output was open before (in a thread that crashed): its file goes on. */
       readonly again: boolean;
@@ -95,16 +96,19 @@ class MirrorThread {
   }
 
   private add(request: Extract<MirrorRequest, { op: "add" }>): string {
-    const { index, name, queue, snaplenBytes, again, output } = request;
+    const { index, name, queues, snaplenBytes, again, output } = request;
     if (output.type === "tap") {
-      this.outputs.set(index, new TapOutput(output.fd, output.mtuBytes, queue, this.counters, index));
+      this.outputs.set(index, new TapOutput(output.fd, output.mtuBytes, queues, this.counters, index));
       return "";
     }
     try {
       const header = { name, snaplenBytes: snaplenBytes || SNAPLEN_ALL, append: again };
       const file = new PcapngFile(output.path, header, output.rotateBytes, output.filesMax);
       const onError = (error: Error): void => this.tell(index, error.message);
-      this.outputs.set(index, new FileOutput(file, output.rotateBytes, queue, this.counters, index, onError));
+      this.outputs.set(
+        index,
+        new FileOutput(file, output.rotateBytes, queues, this.counters, index, onError),
+      );
       return "";
     } catch (error) {
       return (error as Error).message;

@@ -2,7 +2,7 @@
 // a row. What it has to know is told again from the records of the control thread (`replay`), so nothing of it is lost
 // with the thread.
 import { setTimeout as setTimeoutPromise } from "node:timers/promises";
-import { WakeUp } from "../io/poller.ts";
+import type { WakeUp } from "../io/poller.ts";
 import { WorkerLink } from "./mailbox.ts";
 
 const PAUSE_MIN_MS = 100;
@@ -18,8 +18,10 @@ const STOP_MAX_MS = 3000;
 export interface ThreadOptions<Request, News> {
   readonly name: string;
   readonly script: URL;
-  /** `wakeFd` is added. */
+  /** The descriptor of `wakeUp` is added as `wakeFd`. */
   readonly data: object;
+  /** Closed by whoever made it, when no thread that signals it is left. */
+  readonly wakeUp: WakeUp;
   /** What a new thread must be told. */
   readonly replay: () => readonly Request[];
   /** A request that costs nothing, by which silence is noticed; null where waiting (for a disk) is no fault. */
@@ -30,7 +32,6 @@ export interface ThreadOptions<Request, News> {
 }
 
 export class SupervisedThread<Request, Reply, News> {
-  readonly wakeUp = new WakeUp();
   restarts = 0;
   private readonly options: ThreadOptions<Request, News>;
   private link: WorkerLink<Request, Reply, News> | null = null;
@@ -69,7 +70,6 @@ export class SupervisedThread<Request, Reply, News> {
     const link = this.link;
     await Promise.race([this.request(stop), setTimeoutPromise(STOP_MAX_MS, null, { ref: false })]);
     await link?.terminate();
-    this.wakeUp.close();
   }
 
   private start(): void {
@@ -77,8 +77,8 @@ export class SupervisedThread<Request, Reply, News> {
     this.startedMs = performance.now();
     const link = new WorkerLink<Request, Reply, News>(
       this.options.script,
-      { ...this.options.data, wakeFd: this.wakeUp.fd },
-      this.wakeUp,
+      { ...this.options.data, wakeFd: this.options.wakeUp.fd },
+      this.options.wakeUp,
       this.options.onNews,
       (error) => this.ended(link, error),
     );
@@ -111,7 +111,7 @@ export class SupervisedThread<Request, Reply, News> {
     if (this.closing) return;
     if (performance.now() - this.startedMs > HEALTHY_MS) this.pauseMs = PAUSE_MIN_MS;
     this.restarts++;
-    this.options.onCrash(error ?? new Error(`the ${this.options.name} thread ended by itself`), this.pauseMs);
+    this.options.onCrash(error ?? new Error(`${this.options.name} ended by itself`), this.pauseMs);
     this.timer = setTimeout(() => this.start(), this.pauseMs);
     this.pauseMs = Math.min(this.pauseMs * 2, PAUSE_MAX_MS);
   }

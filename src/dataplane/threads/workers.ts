@@ -1,0 +1,122 @@
+// The forwarding threads as the control thread holds them. All are told the same, each in its own words: where a command
+// names a device's make, a mirror's output or an FDB, it has one for each worker, in the workers' order. Each thread is
+// supervised by itself: a crash of one is repaired alone.
+import type { CountersMemory } from "../counters.ts";
+import type { DestinationsMemory } from "../destinations.ts";
+import type { Command } from "../engine.ts";
+import type { FdbMemory } from "../fdb.ts";
+import { WakeUp } from "../io/poller.ts";
+import { allocateLearning } from "../learning.ts";
+import type { VtepsMemory } from "../vteps.ts";
+import type {
+  DeviceFailed,
+  DeviceMake,
+  ForwardingReply,
+  ForwardingRequest,
+  ForwardingWorkerData,
+  SinkOutput,
+  WorkerCommand,
+} from "./forwarding-worker.ts";
+import { SupervisedThread } from "./supervised-thread.ts";
+
+/** One for each worker, in the workers' order. */
+export type PerWorker<T> = readonly T[];
+
+/** A command to all workers. */
+export type ForwardingCommand = Command<PerWorker<DeviceMake>, PerWorker<SinkOutput>, PerWorker<FdbMemory>>;
+
+export interface WorkersOptions {
+  /** One for each thread. */
+  readonly counters: PerWorker<CountersMemory>;
+  readonly destinations: DestinationsMemory;
+  readonly vteps: VtepsMemory;
+  /** How long a thread looks for further frames before it blocks; Infinity = for ever. */
+  readonly spinMs: number;
+  /** What a new thread must be told. */
+  readonly replay: () => readonly ForwardingCommand[];
+  readonly onNews: (news: DeviceFailed) => void;
+  readonly onCrash: (name: string, error: Error, pauseMs: number) => void;
+}
+
+export class Workers {
+  private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, DeviceFailed>>;
+  private readonly wakeUps: PerWorker<WakeUp>;
+
+  constructor({ counters, destinations, vteps, spinMs, replay, onNews, onCrash }: WorkersOptions) {
+    const count = counters.length;
+    const learning = count > 1 ? allocateLearning(count) : null;
+    this.wakeUps = everyWorker(count, () => new WakeUp());
+    const wakeFds = this.wakeUps.map(({ fd }) => fd);
+    this.threads = this.wakeUps.map((wakeUp, worker) => {
+      const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
+      const memory = { counters: counters[worker], destinations, vteps };
+      return new SupervisedThread({
+        name,
+        script: new URL("./forwarding-worker.js", import.meta.url),
+        data: { memory, spinMs, worker, wakeFds, learning } satisfies Omit<ForwardingWorkerData, "wakeFd">,
+        wakeUp,
+        replay: () => [commandsFor(replay(), worker)],
+        ping: [],
+        onNews,
+        onCrash: (error, pauseMs) => onCrash(name, error, pauseMs),
+      });
+    });
+  }
+
+  get count(): number {
+    return this.threads.length;
+  }
+
+  get alive(): boolean {
+    return this.threads.every((thread) => thread.alive);
+  }
+
+  isAlive(worker: number): boolean {
+    return this.threads[worker].alive;
+  }
+
+  get restarts(): number {
+    return this.threads.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** The answers of each worker; null for one that crashed or pauses: what it was told is in the records and will be replayed. */
+  send(commands: readonly ForwardingCommand[]): Promise<PerWorker<ForwardingReply | null>> {
+    return Promise.all(this.threads.map((thread, worker) => thread.request(commandsFor(commands, worker))));
+  }
+
+  /** Carries out one command; the answer of the first worker that is there, 0 if none is. */
+  async ask(command: ForwardingCommand): Promise<number> {
+    const replies = await this.send([command]);
+    return replies.find((reply) => reply !== null)?.[0] ?? 0;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.close("stop")));
+    // They wake each other: none of these may close while a thread lives.
+    for (const wakeUp of this.wakeUps) wakeUp.close();
+  }
+}
+
+/** The same for every worker. */
+export function everyWorker<T>(count: number, make: (worker: number) => T): PerWorker<T> {
+  return Array.from({ length: count }, (_, worker) => make(worker));
+}
+
+function commandsFor(commands: readonly ForwardingCommand[], worker: number): WorkerCommand[] {
+  return commands.map((command) => commandFor(command, worker));
+}
+
+function commandFor(command: ForwardingCommand, worker: number): WorkerCommand {
+  switch (command.op) {
+    case "add-device":
+      return { ...command, make: command.make[worker] };
+    case "set-bridge":
+      return { ...command, memory: command.memory[worker] };
+    case "set-mirrors": {
+      const mirrors = command.mirrors.map((mirror) => ({ ...mirror, output: mirror.output[worker] }));
+      return { ...command, mirrors };
+    }
+    default:
+      return command;
+  }
+}
