@@ -81,13 +81,19 @@ test("an address that one thread has learnt is known to the other: flows that no
   expect(await ownLeg.stopAndCount(`udp.dstport == ${PORT}`)).toBe(0);
 });
 
-test("TCP streams side by side arrive byte for byte", async () => {
+test("TCP streams side by side arrive byte for byte, and their senders see next to nothing out of order", async () => {
   await Promise.all([
     expectTcp(lab.client1, lab.client2, CLIENT2.ipv4),
     expectTcp(lab.client2, lab.client1, CLIENT1.ipv6),
     expectTcp(lab.client1, lab.test, OWN_LEG.ipv4),
     expectTcp(lab.test, lab.client2, CLIENT2.ipv6),
   ]);
+  for (const peer of [lab.client1, lab.client2, lab.test]) {
+    const segments = await tcpCount(peer, "TcpOutSegs");
+    expect(segments).toBeGreaterThan(1000);
+    // A few come of the lab itself, whose processes change processors.
+    expect(await tcpCount(peer, "TcpExtTCPSACKReorder")).toBeLessThan(segments / 1000);
+  }
 });
 
 test("a mirror takes each frame once, from whichever thread", async () => {
@@ -146,6 +152,12 @@ function startSenders(): PeerScript[] {
 
 function startSender(peer: Peer, address: string): PeerScript {
   return peer.script("flows.mjs", "send", address, PORT, FLOWS, COUNT, EVERY_MS);
+}
+
+/** A counter of a host's TCP, as nstat(8) calls it. */
+async function tcpCount(peer: Peer, counter: string): Promise<number> {
+  const text = await peer.run("nstat", "-asz", counter);
+  return Number(new RegExp(`^${counter}\\s+(\\d+)`, "m").exec(text)?.[1]);
 }
 
 async function receivedByWorker(): Promise<number[]> {
