@@ -1,6 +1,6 @@
 // The forwarding database of one bridge: (VLAN, MAC) -> destination index, in shared memory, so that the control plane
-// reads it without asking and it outlives a crash of the forwarding thread. Only the forwarding thread writes: each
-// worker has a table of its own, and they tell each other what they learn (learning.ts).
+// reads it without asking and it outlives a crash of the forwarding thread. Only that thread writes: each worker has a
+// table of its own, and they tell each other what they learn (learning.ts).
 //
 //   slots   open addressing, a quarter to half full; four words each: MAC low | key | destination | last seen
 //   lists   every learnt entry stands in its port's list, oldest first: ageing takes from the front, and so does

@@ -49,6 +49,15 @@ describe("show", () => {
     });
     expect(await json("config")).toMatchObject({ bridges: { br0: { ageing: 300 } } });
   });
+  test("says how many forwarding threads there are where it is more than one, and if one is silent", async () => {
+    await harness.start();
+    harness.dataplane.workerCount = 2;
+    harness.dataplane.alive = false;
+    const { out } = await harness.run("show");
+    const [first, second] = out.split("\n");
+    expect(first).toBe("vxswitch 0.1.0, underlay udp (the only make), 2 workers");
+    expect(second).toBe("    a forwarding thread does not answer");
+  });
   test("tables are aligned, numbers to the right", async () => {
     await harness.start();
     harness.dataplane.rows = [

@@ -63,6 +63,16 @@ const FORM: readonly Row[] = [
     'F:1:17: underlay.io: expected auto or ring or udp, got "xdp"',
   ],
   [
+    "no forwarding thread at all",
+    "underlay: { workers: 0 }",
+    "F:1:22: underlay.workers: expected a number of forwarding threads from 1 to 8, got 0",
+  ],
+  [
+    "more forwarding threads than there can be",
+    "underlay: { workers: 9 }",
+    "F:1:22: underlay.workers: expected a number of forwarding threads from 1 to 8, got 9",
+  ],
+  [
     "a local that is multicast",
     "underlay: { local: 239.1.1.1 }",
     `F:1:20: underlay.local: expected ${UNICAST}, got "239.1.1.1"`,

@@ -135,6 +135,14 @@ describe("a reload", () => {
       `control.socket cannot change from ${harness.socket} to /tmp/elsewhere.sock while running; restart the daemon`,
     );
   });
+  test("that asks for other forwarding threads is refused: they are started once", async () => {
+    await harness.start();
+    harness.write("config.yaml", `${SCENARIO}underlay: { workers: 2 }\n`);
+    await harness.signal("SIGHUP", /not reloaded/);
+    expect(harness.log).toContain(
+      "underlay.workers cannot change from 1 to 2 while running; restart the daemon",
+    );
+  });
   test("that the data plane rejects leaves the running configuration as it was", async () => {
     await harness.start();
     harness.dataplane.beforeApply = async () => {

@@ -25,6 +25,7 @@ export class FakeDataplane implements Dataplane {
   rows: FdbRow[] = [];
   alive = true;
   closed = false;
+  workerCount = 1;
   workerRestarts = 0;
   /** Runs before a list of changes is applied: a test waits or fails here. */
   beforeApply: () => Promise<void> = async () => {};
@@ -151,7 +152,7 @@ export class FakeDataplane implements Dataplane {
         receiveOverruns: 1,
         drops: this.drops.get("underlay") ?? {},
       },
-      workers: [{ alive: this.alive, receivePackets: 30 }],
+      workers: Array.from({ length: this.workerCount }, () => ({ alive: this.alive, receivePackets: 30 })),
       learningDrops: 0,
       workerRestarts: this.workerRestarts,
     };

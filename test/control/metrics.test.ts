@@ -41,6 +41,8 @@ describe("a scrape", () => {
       'vxswitch_mirror_drops_total{bridge="br0",mirror="m0",reason="output"} 2',
       "vxswitch_underlay_receive_packets_total 30",
       "vxswitch_underlay_receive_overruns_total 1",
+      'vxswitch_worker_receive_packets_total{worker="0"} 30',
+      "vxswitch_learning_drops_total 0",
       "vxswitch_worker_restarts_total 0",
     ];
     expect(text.split("\n")).toEqual(expect.arrayContaining(lines));
@@ -120,7 +122,7 @@ describe("the listener", () => {
     const unready = await ask("/readyz");
     expect(unready.status).toBe(503);
     expect(await unready.text()).toBe(
-      "the forwarding thread does not answer\nport br0/client1 is down: the socket is gone\n",
+      "a forwarding thread does not answer\nport br0/client1 is down: the socket is gone\n",
     );
     expect((await ask("/healthz")).status).toBe(200);
   });

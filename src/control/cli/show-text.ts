@@ -8,8 +8,7 @@ export function overviewText(overview: Overview): string {
   const why = underlay.reason === "" ? "" : ` (${underlay.reason})`;
   const lines = [`vxswitch ${overview.version}, underlay ${underlay.io}${why}`];
   if (workers.length > 1) lines[0] += `, ${workers.length} workers`;
-  const silent = workers.filter(({ alive }) => !alive).length;
-  if (!overview.alive) lines.push(`    ${threads(silent, workers.length)} not answer`);
+  if (!overview.alive) lines.push("    a forwarding thread does not answer");
   if (overview.worker_restarts > 0) lines.push(`    worker restarts: ${overview.worker_restarts}`);
   for (const { bridge, ageing, maxaddress, fdb_entries: entries } of bridges) {
     lines.push(`    Bridge ${bridge}`, `        ageing ${ageing}s, addresses ${entries} of ${maxaddress}`);
@@ -23,10 +22,6 @@ export function overviewText(overview: Overview): string {
     }
   }
   return `${lines.join("\n")}\n`;
-}
-
-function threads(silent: number, all: number): string {
-  return all === 1 ? "the forwarding thread does" : `${silent} of ${all} forwarding threads do`;
 }
 
 function portLine({ type, vni, remote, local, dstport, mtu }: PortView): string {

@@ -36,7 +36,7 @@ export function createMetricsApp(dataplane: Dataplane, log: Log): Hono {
 
 function unready(dataplane: Dataplane): string[] {
   const down = dataplane.status().ports.filter(({ state }) => state === "down");
-  const stuck = dataplane.alive ? [] : ["the forwarding thread does not answer"];
+  const stuck = dataplane.alive ? [] : ["a forwarding thread does not answer"];
   return [...stuck, ...down.map((port) => `port ${keyOf(port)} is down: ${port.reason}`)];
 }
 

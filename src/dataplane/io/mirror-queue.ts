@@ -1,4 +1,4 @@
-// The bounded queue between the forwarding thread and a mirror's output: one writer, one reader, in shared memory. What
+// The bounded queue between a forwarding thread and a mirror's output: one writer, one reader, in shared memory. What
 // does not fit is counted and lost; forwarding never waits.
 //
 // A record is a frame row (so that a TAP transmits it straight from here) padded to 64 bytes, and the frame's bytes:
