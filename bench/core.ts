@@ -2,13 +2,17 @@
 // forwarding thread runs, between devices that only fill and empty tables. Every frame carries a source and a
 // destination drawn at random, so that the FDB's memory is really walked. Writing the frames is not timed.
 //
-// Also the proof that forwarding allocates nothing: the heap before and after a million frames.
+// Also the proof that forwarding allocates nothing: the heap before and after a million frames. And how it scales: the
+// same with a thread more, each with an engine of its own, joined by the rings by which they tell each other what they learn.
 
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { parseAddress } from "../src/dataplane/address.ts";
-import { allocateCounters } from "../src/dataplane/counters.ts";
+import { monotonicMs } from "../src/dataplane/clock.ts";
+import { allocateCounters, LEARNING_DROPS } from "../src/dataplane/counters.ts";
 import {
   allocateDestinations,
   DESTINATION_DEVICE,
@@ -31,6 +35,7 @@ import {
   SLOT_COUNT,
   type TransmitList,
 } from "../src/dataplane/frames.ts";
+import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/learning.ts";
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
 import { allocateVteps } from "../src/dataplane/vteps.ts";
 import { describeMachine } from "./machine.ts";
@@ -50,11 +55,30 @@ const BATCHES_A_ROUND = 16;
 const ROUNDS = 2000;
 const WARM_UP_ROUNDS = 300;
 const HEAP_READINGS = 3;
+const THREAD_COUNTS = [1, 2];
+/** With all threads' addresses refreshed by whoever sees them first, each second. */
+const THREADS_ADDRESSES = 4096;
+const THREADS_MS = 3000;
+const THREADS_REPETITIONS = 3;
 const SLOT_BYTES = 128;
 const FRAME_BYTES = 60;
 const DATAGRAM_BYTES = 8 + FRAME_BYTES;
 const UNDERLAY = 0;
 const PORTS = 2;
+
+/** What one of several threads is given. */
+interface ThreadData {
+  readonly worker: number;
+  readonly learning: LearningMemory | null;
+  /** Two words: how many threads are ready, and 1 when all may start. */
+  readonly gate: SharedArrayBuffer;
+}
+
+interface ThreadResult {
+  readonly framesPerMs: number;
+  /** Events that found a ring full. */
+  readonly learningDrops: number;
+}
 
 interface Sample {
   readonly medianNs: number;
@@ -87,7 +111,8 @@ class CoreBench {
   private readonly addresses: number;
   private seed = 12345;
 
-  constructor(addresses: number) {
+  /** `thread`: joined to others. */
+  constructor(addresses: number, thread: ThreadData | null = null) {
     this.addresses = addresses;
     const memory = {
       counters: allocateCounters(),
@@ -95,12 +120,14 @@ class CoreBench {
       vteps: allocateVteps(),
     };
     const device = new BenchDevice();
-    this.engine = new Engine(memory, this.view, {
+    const host = {
       device: () => device,
       sink: () => {
         throw new Error("no mirrors here");
       },
-    });
+    };
+    this.engine = new Engine(memory, this.view, host, thread && learningOf(thread, memory.counters));
+    this.seed += thread?.worker ?? 0;
     this.engine.apply({ op: "add-device", device: UNDERLAY, make: null, fallback: UNDERLAY });
     this.engine.apply({
       op: "set-bridge",
@@ -121,6 +148,26 @@ class CoreBench {
     for (let i = 0; i < ROUNDS; i++) samples.push(this.round() / (BATCH * BATCHES_A_ROUND));
     const { min, max } = spread(samples);
     return { medianNs: median(samples), range: `${min.toFixed(1)}–${max.toFixed(1)}` };
+  }
+
+  /** One of several threads: makes ready, waits for the others, then forwards as long as they do. */
+  runAmongOthers(gate: Int32Array): ThreadResult {
+    this.learnAll();
+    for (let i = 0; i < WARM_UP_ROUNDS; i++) this.round();
+    Atomics.add(gate, 0, 1);
+    Atomics.notify(gate, 0);
+    Atomics.wait(gate, 1, 0);
+    const { counters } = this.engine.tables;
+    counters[LEARNING_DROPS] = 0;
+    let [frames, timedMs, tickedSeconds] = [0, 0, 0];
+    for (const endMs = monotonicMs() + THREADS_MS; monotonicMs() < endMs; ) {
+      const seconds = Math.floor(monotonicMs() / 1000);
+      if (seconds > tickedSeconds) this.engine.tick(seconds);
+      tickedSeconds = seconds;
+      timedMs += this.round() / 1e6;
+      frames += BATCH * BATCHES_A_ROUND;
+    }
+    return { framesPerMs: frames / timedMs, learningDrops: counters[LEARNING_DROPS] };
   }
 
   /** Heap bytes that forwarding a million frames leaves behind: the least of a few, for V8's compiler allocates as well. */
@@ -146,7 +193,9 @@ class CoreBench {
     for (let batch = 0; batch < BATCHES_A_ROUND; batch++) {
       this.writeRows(batch);
       const start = performance.now();
+      this.engine.hear();
       this.engine.forwarder.forward(UNDERLAY, BATCH);
+      this.engine.wakeOthers();
       totalMs += performance.now() - start;
     }
     return totalMs * 1e6;
@@ -226,16 +275,44 @@ class CoreBench {
   }
 }
 
-/** One size in a process of its own, as the forwarding thread is: V8 specialises code for tables that are made once. */
-function measureAlone(addresses: number): Sample {
-  const child = spawnSync(process.execPath, [
-    ...process.execArgv,
-    fileURLToPath(import.meta.url),
-    "--size",
-    String(addresses),
-  ]);
+function learningOf({ worker, learning }: ThreadData, counters: SharedArrayBuffer): Learning | null {
+  // Nobody sleeps here.
+  return learning && new Learning(learning, worker, new Float64Array(counters), () => {});
+}
+
+/** One case in a process of its own, as a forwarding thread is: V8 specialises code for tables that are made once. */
+function measureAlone<Result>(option: "--size" | "--threads", value: number): Result {
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), option, String(value)];
+  const child = spawnSync(process.execPath, args);
   if (child.status !== 0) throw new Error(child.stderr.toString());
-  return JSON.parse(child.stdout.toString()) as Sample;
+  return JSON.parse(child.stdout.toString()) as Result;
+}
+
+/** So many threads at the same time. */
+async function measureThreads(count: number): Promise<ThreadResult> {
+  const gate = new SharedArrayBuffer(8);
+  const words = new Int32Array(gate);
+  const learning = count > 1 ? allocateLearning(count) : null;
+  const results = Array.from({ length: count }, async (_, worker) => {
+    const data: ThreadData = { worker, learning, gate };
+    const [result] = await once(new Worker(new URL(import.meta.url), { workerData: data }), "message");
+    return result as ThreadResult;
+  });
+  for (let ready = 0; ready < count; ready = Atomics.load(words, 0)) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  Atomics.store(words, 1, 1);
+  Atomics.notify(words, 1);
+  const all = await Promise.all(results);
+  return {
+    framesPerMs: all.reduce((sum, { framesPerMs }) => sum + framesPerMs, 0),
+    learningDrops: all.reduce((sum, { learningDrops }) => sum + learningDrops, 0),
+  };
+}
+
+function runThread(data: ThreadData): void {
+  tuneV8();
+  parentPort?.postMessage(new CoreBench(THREADS_ADDRESSES, data).runAmongOthers(new Int32Array(data.gate)));
 }
 
 function measure(addresses: number): Sample {
@@ -244,17 +321,43 @@ function measure(addresses: number): Sample {
   return { ...bench.run(), heapBytes: bench.leastHeapBytesOfAMillion() };
 }
 
-function main(): void {
-  const { values } = parseArgs({ options: { size: { type: "string" }, "dry-run": { type: "boolean" } } });
+/** A table row for each size. */
+function sizeRows(): string[] {
+  return TARGETS.map(({ addresses, limitNs }) => {
+    const { medianNs, range, heapBytes } = measureAlone<Sample>("--size", addresses);
+    process.stderr.write(`${addresses} addresses: ${medianNs.toFixed(1)} ns a frame\n`);
+    return `| ${addresses.toLocaleString("en")} | ${medianNs.toFixed(1)} | ${range} | ${limitNs} | ${heapBytes} |`;
+  });
+}
+
+/** A table row for each number of threads, measured in turns. */
+function threadRows(): string[] {
+  const results = THREAD_COUNTS.map((): ThreadResult[] => []);
+  for (let i = 0; i < THREADS_REPETITIONS; i++)
+    THREAD_COUNTS.forEach((threads, at) => {
+      results[at].push(measureAlone<ThreadResult>("--threads", threads));
+    });
+  const rates = results.map((runs) => median(runs.map(({ framesPerMs }) => framesPerMs / 1000)));
+  return THREAD_COUNTS.map((threads, at) => {
+    const factor = (rates[at] / rates[0]).toFixed(2);
+    const drops = results[at].reduce((sum, { learningDrops }) => sum + learningDrops, 0);
+    process.stderr.write(`${threads} threads: ${rates[at].toFixed(1)} Mframes/s, ${factor} times\n`);
+    return `| ${threads} | ${rates[at].toFixed(1)} | ${factor} | ${drops} |`;
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { size: { type: "string" }, threads: { type: "string" }, "dry-run": { type: "boolean" } },
+  });
   if (values.size !== undefined) {
     process.stdout.write(JSON.stringify(measure(Number(values.size))));
     return;
   }
-  const rows = TARGETS.map(({ addresses, limitNs }) => {
-    const { medianNs, range, heapBytes } = measureAlone(addresses);
-    process.stderr.write(`${addresses} addresses: ${medianNs.toFixed(1)} ns a frame\n`);
-    return `| ${addresses.toLocaleString("en")} | ${medianNs.toFixed(1)} | ${range} | ${limitNs} | ${heapBytes} |`;
-  });
+  if (values.threads !== undefined) {
+    process.stdout.write(JSON.stringify(await measureThreads(Number(values.threads))));
+    return;
+  }
   const markdown = `## The forwarding core alone
 
 Decap, inspect, learn, look up, queue and account in memory; 64-byte frames with random addresses in batches of ${BATCH}.
@@ -264,10 +367,19 @@ ${describeMachine("npm run bench:core")}
 
 | addresses | ns a frame (median) | lowest–highest | at most | heap bytes a million frames |
 |---:|---:|---:|---:|---:|
-${rows.join("\n")}
+${sizeRows().join("\n")}
+
+Several threads at the same time, each with an FDB of its own that holds all of ${THREADS_ADDRESSES.toLocaleString("en")} addresses; each frame's source is
+drawn from all of them, so that every thread tells the others of some thousand addresses a second. Medians of
+${THREADS_REPETITIONS} runs in turns; all threads together.
+
+| threads | Mframes/s | factor | news lost |
+|---:|---:|---:|---:|
+${threadRows().join("\n")}
 `;
   process.stdout.write(markdown);
   if (!values["dry-run"]) writeSection("core", markdown);
 }
 
-main();
+if (isMainThread) await main();
+else runThread(workerData as ThreadData);
