@@ -49,7 +49,7 @@ async function sendFlow(flow: number, address: string, port: number): Promise<vo
 }
 
 function over({ arena, frames, destinations }: End, sockets: UdpSockets): End {
-  return { arena, frames, destinations, underlay: new UdpUnderlay(sockets, arena, frames, destinations) };
+  return { arena, frames, destinations, underlay: new UdpUnderlay(0, sockets, arena, frames, destinations) };
 }
 
 function expectSpread(received: readonly (readonly number[])[]): void {

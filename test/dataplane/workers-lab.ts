@@ -16,6 +16,7 @@ import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
 import { formatMac } from "../../src/dataplane/mac.ts";
+import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { arena, MemoryDevice } from "./memory-device.ts";
 
 const BRIDGE = 0;
@@ -136,12 +137,13 @@ export class WorkersLab {
     const wake = (other: number): void => void this.woken.push(`${worker}>${other}`);
     const learning = new Learning(this.learning, worker, new Float64Array(counters), wake);
     const host = {
-      device: (make: MemoryDevice, tables: Engine<MemoryDevice, never>["tables"]) => make.attach(tables),
+      device: (_index: number, make: MemoryDevice, tables: Engine<MemoryDevice, never>["tables"]) =>
+        make.attach(tables),
       sink: () => {
         throw new Error("this lab has no mirrors");
       },
     };
-    const shared = { counters, destinations: this.destinationsMemory };
+    const shared = { counters, destinations: this.destinationsMemory, vteps: allocateVteps() };
     const engine = new Engine<MemoryDevice, never>(shared, arena.view, host, learning);
     engine.tick(this.nowSeconds);
     engine.apply({ op: "set-bridge", memory, ageingSeconds: this.ageingSeconds });
