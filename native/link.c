@@ -1,8 +1,6 @@
 // The host's side of a TAP device: up or down, MTU, addresses (rtnetlink(7), netdevice(7)).
 #include <errno.h>
 #include <linux/if_addr.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,7 +9,7 @@
 
 #include "arguments.h"
 #include "calls.h"
-#include "udp-address.h"
+#include "rtnetlink.h"
 
 // linkSet(name, mtu, up, passive): brings a network device to this MTU and state; a passive one neither asks nor answers
 // ARP.
@@ -43,32 +41,12 @@ napi_value link_set(napi_env env, napi_callback_info info) {
   return failed ? throw_errno(env, call, error) : undefined_value(env);
 }
 
-struct address_request {
-  struct nlmsghdr header;
-  struct ifaddrmsg message;
-  char attributes[64];
-};
-
-static void add_attribute(struct address_request *request, unsigned short type, const void *data, unsigned short length) {
-  struct rtattr *attribute = (struct rtattr *)(void *)((char *)request + NLMSG_ALIGN(request->header.nlmsg_len));
-  attribute->rta_type = type;
-  attribute->rta_len = (unsigned short)RTA_LENGTH(length);
-  memcpy(RTA_DATA(attribute), data, length);
-  request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + RTA_ALIGN(attribute->rta_len);
-}
-
-// Sends one rtnetlink request and returns the kernel's answer, 0 or an errno.
-static int rtnetlink(const struct nlmsghdr *request) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) return errno;
-  struct {
-    struct nlmsghdr header;
-    struct nlmsgerr error;
-    char rest[256];
-  } answer;
-  int error = 0;
-  if (send(fd, request, request->nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0) error = errno;
-  else if (answer.header.nlmsg_type == NLMSG_ERROR) error = -answer.error.error;
+// 0 or an errno.
+static int carry_out(const struct rtnl_request *request) {
+  int fd = rtnl_open();
+  if (fd < 0) return -fd;
+  struct rtnl_answer answer;
+  int error = rtnl_ask(fd, request, NLMSG_ERROR, &answer);
   close(fd);
   return error;
 }
@@ -86,16 +64,14 @@ napi_value link_address(napi_env env, napi_callback_info info) {
   if (!a.ok) return NULL;
   unsigned index = if_nametoindex(name);
   if (index == 0 || address.count < 4) return throw_errno(env, "if_nametoindex", index ? EINVAL : errno);
-  struct address_request request = {
-      .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifaddrmsg)), .nlmsg_type = add ? RTM_NEWADDR : RTM_DELADDR,
-                 .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0))},
-      .message = {.ifa_family = ipv6 ? AF_INET6 : AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = index,
-                  .ifa_flags = ipv6 ? IFA_F_NODAD : 0},
-  };
+  uint16_t flags = (uint16_t)(NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0));
+  struct rtnl_request request = rtnl_request(add ? RTM_NEWADDR : RTM_DELADDR, flags, sizeof request.address);
+  request.address = (struct ifaddrmsg){.ifa_family = ipv6 ? AF_INET6 : AF_INET, .ifa_prefixlen = (uint8_t)prefix,
+                                       .ifa_index = index, .ifa_flags = ipv6 ? IFA_F_NODAD : 0};
   const int32_t *bytes = ipv6 ? address.at : address.at + 3;
-  unsigned short length = ipv6 ? 16 : 4;
-  add_attribute(&request, IFA_LOCAL, bytes, length);
-  add_attribute(&request, IFA_ADDRESS, bytes, length);
-  int error = rtnetlink(&request.header);
+  uint16_t length = ipv6 ? 16 : 4;
+  rtnl_add(&request, IFA_LOCAL, bytes, length);
+  rtnl_add(&request, IFA_ADDRESS, bytes, length);
+  int error = carry_out(&request);
   return error ? throw_errno(env, add ? "RTM_NEWADDR" : "RTM_DELADDR", error) : undefined_value(env);
 }
