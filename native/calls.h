@@ -30,8 +30,13 @@ napi_value tap_receive(napi_env env, napi_callback_info info);
 napi_value tap_transmit(napi_env env, napi_callback_info info);
 // tunnel-tap.c
 napi_value tunnel_tap_open(napi_env env, napi_callback_info info);
+napi_value tunnel_redirect(napi_env env, napi_callback_info info);
 // next-hop.c
 napi_value next_hop(napi_env env, napi_callback_info info);
+napi_value neighbour_probe(napi_env env, napi_callback_info info);
+// route-events.c
+napi_value route_events_open(napi_env env, napi_callback_info info);
+napi_value route_events_read(napi_env env, napi_callback_info info);
 // link.c
 napi_value link_set(napi_env env, napi_callback_info info);
 napi_value link_address(napi_env env, napi_callback_info info);

@@ -32,16 +32,39 @@ enum { COPY_FRAME = 0, COPY_DESTINATION = 1, COPY_RESULT = 2, COPY_WORDS = 4 };
 
 // A destination: where an encapsulated frame goes.
 enum {
-  DESTINATION_LOCAL_MAC = 2,  // 2 words: of the device by which the kernel reaches the remote
   DESTINATION_ADDRESS = 4,  // 4 words, as FRAME_REMOTE
   DESTINATION_UDP_PORT = 8,
   DESTINATION_VNI = 9,
   DESTINATION_MTU = 10,     // path MTU, bytes of an outer IP packet
-  DESTINATION_TUNNEL = 11,  // descriptor + 1 of the TAP that takes super-frames whole, 0 = none
-  DESTINATION_SOURCE = 12,  // IPv4 source address, wire order
-  DESTINATION_REMOTE_MAC = 13,  // 2 words: of the next hop
-  DESTINATION_WORDS = 16,
+  DESTINATION_PATH = 11,    // where in the row the path in use begins, 0 = none: by the UDP sockets
+  DESTINATION_PATH_A = 16,
+  DESTINATION_PATH_B = 40,
+  DESTINATION_WORDS = 64,
 };
+
+// A path: how frames reach a destination past the UDP sockets. The control thread writes the one that is not in use.
+enum {
+  PATH_TUNNEL = 0,        // descriptor + 1 of the TAP that takes super-frames whole, 0 = none
+  PATH_SINGLES = 1,       // reserved for frames one by one, 0 = none
+  PATH_HEADER_BYTES = 2,  // 50 over IPv4, 70 over IPv6
+  PATH_HEADER = 4,        // 18 words: the outer headers, see outer-header.h
+  PATH_WORDS = 24,
+};
+
+// Where the kernel would send a datagram (next-hop.c); addresses are 4 words, as FRAME_REMOTE.
+enum {
+  HOP_IFINDEX = 0,
+  HOP_FLAGS = 1,
+  HOP_MTU = 2,          // of the device
+  HOP_SOURCE = 4,
+  HOP_NEIGHBOUR = 8,    // whose MAC it takes: the gateway, or the remote itself
+  HOP_REMOTE_MAC = 12,  // 2 words, the six bytes in front
+  HOP_LOCAL_MAC = 14,   // of the device
+  HOP_DEVICE = 16,      // 4 words: its name, padded with zero bytes
+  HOP_WORDS = 20,
+};
+
+enum { HOP_IS_ETHERNET = 1, HOP_IS_UP = 2, HOP_IS_STALE = 4 };
 
 // What became of a copy; 0 = sent, else the negated drop reason of src/dataplane/drop-reason.ts.
 enum {

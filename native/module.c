@@ -28,7 +28,11 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "tapReceive", tap_receive);
   offer(env, exports, "tapTransmit", tap_transmit);
   offer(env, exports, "tunnelTapOpen", tunnel_tap_open);
+  offer(env, exports, "tunnelRedirect", tunnel_redirect);
   offer(env, exports, "nextHop", next_hop);
+  offer(env, exports, "neighbourProbe", neighbour_probe);
+  offer(env, exports, "routeEventsOpen", route_events_open);
+  offer(env, exports, "routeEventsRead", route_events_read);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
   offer(env, exports, "classifierOpen", classifier_open);

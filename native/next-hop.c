@@ -1,136 +1,146 @@
-// Where the kernel would send a datagram: device, source address and link-layer addresses, asked by rtnetlink(7).
+// Where the kernel would send a datagram: device, source address and link-layer addresses, asked by rtnetlink(7). Frames
+// that leave by another way than a socket use these, as long as they hold; native/route-events.c tells when to ask again.
 #include <errno.h>
-#include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
+#include <linux/if_link.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "arguments.h"
 #include "calls.h"
-#include "checksum.h"
-#include "udp-address.h"
+#include "rtnetlink.h"
 
-struct request {
-  struct nlmsghdr header;
-  union {
-    struct rtmsg route;
-    struct ndmsg neighbour;
-  };
-  char attributes[128];
-};
+enum { SKIP_STATISTICS = 1 << 3 };  // RTEXT_FILTER_SKIP_STATS
 
-static void add_attribute(struct request *request, unsigned short type, const void *data, unsigned short length) {
-  struct rtattr *attribute = (struct rtattr *)(void *)((char *)request + NLMSG_ALIGN(request->header.nlmsg_len));
-  attribute->rta_type = type;
-  attribute->rta_len = (unsigned short)RTA_LENGTH(length);
-  memcpy(RTA_DATA(attribute), data, length);
-  request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + RTA_ALIGN(attribute->rta_len);
+// The part of a 4-word address that goes over the wire.
+static uint8_t *wire(int32_t words[4], int family) { return (uint8_t *)words + (family == AF_INET ? 12 : 0); }
+static uint16_t wire_bytes(int family) { return family == AF_INET ? 4 : 16; }
+
+static void set_address(int32_t words[4], int family, const uint8_t *bytes) {
+  static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+  memcpy(words, mapped, 16);
+  memcpy(wire(words, family), bytes, wire_bytes(family));
 }
 
-struct answer {
-  struct nlmsghdr header;
-  char rest[2048];
-};
-
-// One question, one answer; 0 or an errno.
-static int ask(int fd, struct request *request, struct answer *answer) {
-  if (send(fd, request, request->header.nlmsg_len, 0) < 0) return errno;
-  ssize_t got = recv(fd, answer, sizeof *answer, 0);
-  if (got < 0) return errno;
-  if (!NLMSG_OK(&answer->header, (size_t)got)) return EBADMSG;
-  if (answer->header.nlmsg_type == NLMSG_ERROR) return -((struct nlmsgerr *)NLMSG_DATA(&answer->header))->error;
-  return 0;
+static int family_of(const int32_t words[4]) {
+  static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+  return memcmp(words, mapped, sizeof mapped) == 0 ? AF_INET : AF_INET6;
 }
 
-struct hop {
-  int ifindex;
-  uint32_t source, via;  // IPv4, wire order
-  uint8_t remote_mac[6], local_mac[6];
-  char device[IFNAMSIZ];
-};
+static bool is_wildcard(int32_t words[4], int family) {
+  static const uint8_t nothing[16];
+  return memcmp(wire(words, family), nothing, wire_bytes(family)) == 0;
+}
 
-static int ask_route(int fd, uint32_t local, uint32_t remote, struct hop *hop) {
-  struct request request = {
-      .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST},
-      .route = {.rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_src_len = local ? 32 : 0},
-  };
-  add_attribute(&request, RTA_DST, &remote, sizeof remote);
-  if (local) add_attribute(&request, RTA_SRC, &local, sizeof local);
-  struct answer answer;
-  int error = ask(fd, &request, &answer);
+// Device, source address, and by whose address on the link the way leads (the gateway's, or the remote's own).
+static int ask_route(int fd, int32_t local[4], int32_t remote[4], int32_t *hop) {
+  int family = family_of(remote);
+  uint16_t bytes = wire_bytes(family);
+  bool bound = !is_wildcard(local, family);
+  struct rtnl_request request = rtnl_request(RTM_GETROUTE, 0, sizeof request.route);
+  request.route = (struct rtmsg){.rtm_family = (uint8_t)family, .rtm_dst_len = (uint8_t)(bytes * 8),
+                                 .rtm_src_len = bound ? (uint8_t)(bytes * 8) : 0};
+  rtnl_add(&request, RTA_DST, wire(remote, family), bytes);
+  if (bound) rtnl_add(&request, RTA_SRC, wire(local, family), bytes);
+  struct rtnl_answer answer;
+  int error = rtnl_ask(fd, &request, RTM_NEWROUTE, &answer);
   if (error) return error;
-  struct rtmsg *route = NLMSG_DATA(&answer.header);
-  if (route->rtm_type != RTN_UNICAST) return EHOSTUNREACH;
-  *hop = (struct hop){.source = local, .via = remote};
-  uint32_t left = (uint32_t)RTM_PAYLOAD(&answer.header);
-  for (struct rtattr *r = RTM_RTA(route); RTA_OK(r, left); r = RTA_NEXT(r, left)) {
-    if (r->rta_type == RTA_OIF) memcpy(&hop->ifindex, RTA_DATA(r), 4);
-    if (r->rta_type == RTA_GATEWAY) memcpy(&hop->via, RTA_DATA(r), 4);
-    if (r->rta_type == RTA_PREFSRC && !local) memcpy(&hop->source, RTA_DATA(r), 4);
-  }
+  if (((const struct rtmsg *)NLMSG_DATA(&answer.header))->rtm_type != RTN_UNICAST) return EHOSTUNREACH;
+  struct bytes device = rtnl_attribute(&answer, sizeof(struct rtmsg), RTA_OIF);
+  struct bytes source = rtnl_attribute(&answer, sizeof(struct rtmsg), RTA_PREFSRC);
+  struct bytes gateway = rtnl_attribute(&answer, sizeof(struct rtmsg), RTA_GATEWAY);
+  struct bytes via = rtnl_attribute(&answer, sizeof(struct rtmsg), RTA_VIA);  // IPv4 by an IPv6 gateway
+  if (device.length < 4 || (!bound && source.length < bytes)) return EHOSTUNREACH;
+  memcpy(hop + HOP_IFINDEX, device.at, 4);
+  set_address(hop + HOP_SOURCE, family, bound ? wire(local, family) : source.at);
+  memcpy(hop + HOP_NEIGHBOUR, remote, 16);
+  if (gateway.length >= bytes) set_address(hop + HOP_NEIGHBOUR, family, gateway.at);
+  if (via.length >= sizeof(struct rtvia) + 16) set_address(hop + HOP_NEIGHBOUR, AF_INET6, via.at + sizeof(struct rtvia));
   return 0;
 }
 
-// EAGAIN while the neighbour is not resolved: a datagram by the socket makes the kernel ask for it.
-static int ask_neighbour(int fd, struct hop *hop) {
-  struct request request = {
-      .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ndmsg)), .nlmsg_type = RTM_GETNEIGH, .nlmsg_flags = NLM_F_REQUEST},
-      .neighbour = {.ndm_family = AF_INET, .ndm_ifindex = hop->ifindex},
-  };
-  add_attribute(&request, NDA_DST, &hop->via, sizeof hop->via);
-  struct answer answer;
-  int error = ask(fd, &request, &answer);
-  if (error) return error == ENOENT ? EAGAIN : error;
-  struct ndmsg *neighbour = NLMSG_DATA(&answer.header);
-  enum { USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT };
-  if (!(neighbour->ndm_state & USABLE)) return EAGAIN;
-  uint32_t left = (uint32_t)RTM_PAYLOAD(&answer.header);
-  struct rtattr *r = (struct rtattr *)(void *)((char *)neighbour + NLMSG_ALIGN(sizeof *neighbour));
-  for (; RTA_OK(r, left); r = RTA_NEXT(r, left)) {
-    if (r->rta_type != NDA_LLADDR || RTA_PAYLOAD(r) != 6) continue;
-    memcpy(hop->remote_mac, RTA_DATA(r), 6);
-    return 0;
+static int ask_device(int fd, int32_t *hop) {
+  uint32_t filter = SKIP_STATISTICS;
+  struct rtnl_request request = rtnl_request(RTM_GETLINK, 0, sizeof request.link);
+  request.link = (struct ifinfomsg){.ifi_index = hop[HOP_IFINDEX]};
+  rtnl_add(&request, IFLA_EXT_MASK, &filter, sizeof filter);
+  struct rtnl_answer answer;
+  int error = rtnl_ask(fd, &request, RTM_NEWLINK, &answer);
+  if (error) return error;
+  const struct ifinfomsg *link = NLMSG_DATA(&answer.header);
+  struct bytes name = rtnl_attribute(&answer, sizeof *link, IFLA_IFNAME);
+  struct bytes mtu = rtnl_attribute(&answer, sizeof *link, IFLA_MTU);
+  struct bytes mac = rtnl_attribute(&answer, sizeof *link, IFLA_ADDRESS);
+  enum { UP = IFF_UP | IFF_RUNNING };
+  if ((link->ifi_flags & UP) == UP) hop[HOP_FLAGS] |= HOP_IS_UP;
+  if (link->ifi_type == ARPHRD_ETHER && mac.length == 6) {
+    hop[HOP_FLAGS] |= HOP_IS_ETHERNET;
+    memcpy(hop + HOP_LOCAL_MAC, mac.at, 6);
   }
-  return EAGAIN;
+  if (mtu.length >= 4) memcpy(hop + HOP_MTU, mtu.at, 4);
+  memcpy(hop + HOP_DEVICE, name.at, name.length < IFNAMSIZ ? name.length : IFNAMSIZ - 1);
+  return 0;
 }
 
-static int ask_device(struct hop *hop) {
-  struct ifreq request = {0};
-  if (!if_indextoname((unsigned)hop->ifindex, request.ifr_name)) return errno;
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  int error = ioctl(fd, SIOCGIFHWADDR, &request) < 0 ? errno : 0;
-  close(fd);
-  memcpy(hop->device, request.ifr_name, IFNAMSIZ);
-  memcpy(hop->local_mac, request.ifr_hwaddr.sa_data, 6);
-  return error;
+static struct rtnl_request about_neighbour(uint16_t type, uint16_t flags, int ifindex, int32_t address[4]) {
+  int family = family_of(address);
+  struct rtnl_request request = rtnl_request(type, flags, sizeof request.neighbour);
+  request.neighbour = (struct ndmsg){.ndm_family = (uint8_t)family, .ndm_ifindex = ifindex};
+  rtnl_add(&request, NDA_DST, wire(address, family), wire_bytes(family));
+  return request;
 }
 
-// nextHop(localWords, remoteWords, hop) -> 0, or -errno (EAGAIN: the neighbour is not resolved yet). IPv4.
-// hop: [interface index, source address, remote MAC 2 words, local MAC 2 words, device name 4 words], addresses in wire
-// order.
+// EAGAIN while the neighbour is not resolved: a datagram by a socket makes the kernel ask for it.
+static int ask_neighbour(int fd, int32_t *hop) {
+  struct rtnl_request request = about_neighbour(RTM_GETNEIGH, 0, hop[HOP_IFINDEX], hop + HOP_NEIGHBOUR);
+  struct rtnl_answer answer;
+  int error = rtnl_ask(fd, &request, RTM_NEWNEIGH, &answer);
+  if (error) return error == ENOENT ? EAGAIN : error;
+  int state = ((const struct ndmsg *)NLMSG_DATA(&answer.header))->ndm_state;
+  struct bytes mac = rtnl_attribute(&answer, sizeof(struct ndmsg), NDA_LLADDR);
+  enum { USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT };
+  if (!(state & USABLE) || mac.length != 6) return EAGAIN;
+  memcpy(hop + HOP_REMOTE_MAC, mac.at, 6);
+  if (state & NUD_STALE) hop[HOP_FLAGS] |= HOP_IS_STALE;
+  return 0;
+}
+
+// nextHop(localWords, remoteWords, hop) -> 0, or -errno. EAGAIN: there is a way, but the neighbour is not resolved yet;
+// the row holds all but its MAC. Whatever else it is, the row says nothing.
 napi_value next_hop(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct words local = take_words(&a);
   struct words remote = take_words(&a);
   struct words out = take_words(&a);
   if (!a.ok) return NULL;
-  if (local.count < 4 || remote.count < 4 || out.count < 10) return throw_errno(env, "nextHop", EINVAL);
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) return int_value(env, -errno);
-  struct hop hop;
-  int error = ask_route(fd, (uint32_t)local.at[3], (uint32_t)remote.at[3], &hop);
-  if (!error) error = ask_neighbour(fd, &hop);
-  if (!error) error = ask_device(&hop);
+  if (local.count < 4 || remote.count < 4 || out.count < HOP_WORDS) return throw_errno(env, "nextHop", EINVAL);
+  int fd = rtnl_open();
+  if (fd < 0) return int_value(env, fd);
+  int32_t hop[HOP_WORDS] = {0};
+  int error = ask_route(fd, local.at, remote.at, hop);
+  if (!error) error = ask_device(fd, hop);
+  if (!error) error = ask_neighbour(fd, hop);
   close(fd);
-  if (error) return int_value(env, -error);
-  out.at[0] = hop.ifindex;
-  out.at[1] = (int32_t)hop.source;
-  memcpy(out.at + 2, hop.remote_mac, 6);
-  memcpy(out.at + 4, hop.local_mac, 6);
-  memcpy(out.at + 6, hop.device, IFNAMSIZ);
-  return int_value(env, 0);
+  memcpy(out.at, hop, sizeof hop);
+  return int_value(env, -error);
+}
+
+// neighbourProbe(ifindex, addressWords) -> 0 or -errno (EPERM without CAP_NET_ADMIN, ENOENT if it is forgotten): has the
+// kernel ask a neighbour whether it is still there, as it does by itself for those that sockets send to.
+napi_value neighbour_probe(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int ifindex = (int)take_uint(&a, INT32_MAX);
+  struct words address = take_words(&a);
+  if (!a.ok) return NULL;
+  if (address.count < 4) return throw_errno(env, "neighbourProbe", EINVAL);
+  int fd = rtnl_open();
+  if (fd < 0) return int_value(env, fd);
+  struct rtnl_request request = about_neighbour(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_REPLACE, ifindex, address.at);
+  request.neighbour.ndm_state = NUD_PROBE;
+  struct rtnl_answer answer;
+  int error = rtnl_ask(fd, &request, NLMSG_ERROR, &answer);
+  close(fd);
+  return int_value(env, -error);
 }

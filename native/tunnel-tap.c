@@ -1,12 +1,10 @@
-// Transmitting VXLAN super-frames whole: a TAP takes them with the tunnel form of virtio_net_hdr (Linux >= 6.17), and a tc
+// Transmitting VXLAN super-frames whole: a TAP takes them with the tunnel form of virtio_net_hdr (Linux >= 6.17), and a BPF
 // redirect turns what it receives into the underlay device's egress. The kernel, the network card or the far end's kernel
-// cuts the frame and fills its checksums as late as possible, or never. IPv4 underlay.
+// cuts the frame and fills its checksums as late as possible, or never.
 #include "tunnel-tap.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <string.h>
@@ -15,17 +13,14 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "bpf.h"
 #include "calls.h"
-#include "checksum.h"
+#include "outer-header.h"
 
 // TUN_F_* of Linux 6.17; a build machine's headers may be older than its kernel.
 enum { TUN_CSUM = 1, TUN_TSO4 = 2, TUN_TSO6 = 4, TUN_USO4 = 0x20, TUN_USO6 = 0x40, TUN_TUNNEL = 0x80, TUN_TUNNEL_CSUM = 0x100 };
-enum { NEEDS_CSUM = 1, GSO_TUNNEL_IPV4 = 0x20 };  // VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
-
-enum {
-  ETHERNET = 0, IPV4 = 14, UDP = 34, VXLAN = 42, INNER = 50,  // offsets of the outer headers, and what they add
-  SOURCE_PORT_MIN = 49152, SOURCE_PORT_COUNT = 16384,
-};
+enum { NEEDS_CSUM = 1, NEEDS_OUTER_CSUM = 8 };  // VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM
+enum { GSO_TUNNEL_IPV4 = 0x20, GSO_TUNNEL_IPV6 = 0x40, IP_PACKET_MAX = 65535 };
 
 // struct virtio_net_hdr_v1_hash_tunnel (virtio 1.4 section 5.1.6); offsets count from the outer Ethernet header.
 struct tunnel_header {
@@ -58,43 +53,48 @@ fail:;
   return throw_errno(env, call, error);
 }
 
-static void write_outer(uint8_t *out, const int32_t *destination, uint32_t frame_bytes, uint32_t flow) {
-  uint16_t udp_bytes = (uint16_t)(INNER - UDP + frame_bytes);
-  memset(out, 0, INNER);
-  memcpy(out + ETHERNET, destination + DESTINATION_REMOTE_MAC, 6);
-  memcpy(out + ETHERNET + 6, destination + DESTINATION_LOCAL_MAC, 6);
-  store16(out + ETHERNET + 12, htons(ETH_P_IP));
-  store16(out + IPV4, htons(0x4500));
-  store16(out + IPV4 + 2, htons((uint16_t)(UDP - IPV4 + udp_bytes)));
-  store16(out + IPV4 + 6, htons(0x4000));  // don't fragment
-  store16(out + IPV4 + 8, htons(0x4011));  // TTL 64, UDP
-  store32(out + IPV4 + 12, (uint32_t)destination[DESTINATION_SOURCE]);
-  store32(out + IPV4 + 16, (uint32_t)destination[DESTINATION_ADDRESS + 3]);
-  store16(out + IPV4 + 10, (uint16_t)~checksum_fold(checksum_add(out + IPV4, UDP - IPV4, 0)));
-  store16(out + UDP, htons((uint16_t)(SOURCE_PORT_MIN + flow % SOURCE_PORT_COUNT)));
-  store16(out + UDP + 2, htons((uint16_t)destination[DESTINATION_UDP_PORT]));
-  store16(out + UDP + 4, htons(udp_bytes));  // checksum zero (RFC 7348 section 5)
-  store32(out + VXLAN, htonl(0x08000000));
-  store32(out + VXLAN + 4, htonl((uint32_t)destination[DESTINATION_VNI] << 8));
+// tunnelRedirect(name, ifindex) -> fd of the link by which all that the TAP `name` receives leaves by that device instead.
+napi_value tunnel_redirect(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  char name[IFNAMSIZ];
+  take_name(&a, name, sizeof name);
+  int to = (int)take_uint(&a, INT32_MAX);
+  if (!a.ok) return NULL;
+  int from = (int)if_nametoindex(name);
+  if (from == 0) return throw_errno(env, "if_nametoindex", errno);
+  // return bpf_redirect(to, 0)
+  const struct bpf_insn instructions[] = {
+      BPF_STEP(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, to),
+      BPF_STEP(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 0),
+      BPF_STEP(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect),
+      BPF_STEP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+  };
+  int program = bpf_load(BPF_PROG_TYPE_SCHED_CLS, instructions, sizeof instructions / sizeof *instructions);
+  if (program < 0) return throw_errno(env, "BPF_PROG_LOAD", -program);
+  int link = bpf_link_ingress(program, from);
+  close(program);  // the link holds it
+  return link < 0 ? throw_errno(env, "BPF_LINK_CREATE", -link) : int_value(env, link);
 }
 
-bool tunnel_send(const int32_t *destination, const struct frame *frame, uint32_t frame_max, uint32_t flow) {
-  int fd = destination[DESTINATION_TUNNEL] - 1;
+bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_max, uint16_t source_port) {
+  int fd = path[PATH_TUNNEL] - 1;
+  uint32_t outer_bytes = (uint32_t)path[PATH_HEADER_BYTES];
   struct cut cut;
-  if (fd < 0 || frame->gso_type == GSO_UDP_L4 || INNER - IPV4 + frame->length > 65535) return false;
+  if (fd < 0 || frame->gso_type == GSO_UDP_L4 || outer_bytes - OUTER_ETHERNET + frame->length > IP_PACKET_MAX) return false;
   if (!cut_plan(&cut, frame, frame_max)) return false;
+  bool ipv6 = outer_bytes == OUTER_IPV6;
   struct tunnel_header header = {
-      .flags = NEEDS_CSUM,
-      .gso_type = (uint8_t)(frame->gso_type | GSO_TUNNEL_IPV4),
-      .hdr_len = (uint16_t)(INNER + cut.header_length),
+      .flags = ipv6 ? NEEDS_CSUM | NEEDS_OUTER_CSUM : NEEDS_CSUM,
+      .gso_type = (uint8_t)(frame->gso_type | (ipv6 ? GSO_TUNNEL_IPV6 : GSO_TUNNEL_IPV4)),
+      .hdr_len = (uint16_t)(outer_bytes + cut.header_length),
       .gso_size = (uint16_t)cut.segment_bytes,
-      .csum_start = (uint16_t)(INNER + frame->csum_start),
+      .csum_start = (uint16_t)(outer_bytes + frame->csum_start),
       .csum_offset = (uint16_t)frame->csum_offset,
-      .outer_l4 = UDP,
-      .inner_l3 = (uint16_t)(INNER + cut.l3),
+      .outer_l4 = (uint16_t)outer_udp(outer_bytes),
+      .inner_l3 = (uint16_t)(outer_bytes + cut.l3),
   };
-  uint8_t outer[INNER];
-  write_outer(outer, destination, frame->length, flow);
-  struct iovec slices[3] = {{&header, sizeof header}, {outer, INNER}, {(void *)(uintptr_t)frame->at, frame->length}};
+  uint8_t outer[OUTER_IPV6];
+  outer_header_write(path, frame->length, source_port, outer);
+  struct iovec slices[3] = {{&header, sizeof header}, {outer, outer_bytes}, {(void *)(uintptr_t)frame->at, frame->length}};
   return writev(fd, slices, 3) > 0;
 }

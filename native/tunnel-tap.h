@@ -7,8 +7,8 @@
 
 #include "segment.h"
 
-// Writes a TCP super-frame, behind outer headers made from the destination's row, to the TAP that the row names. False if
-// the row names none, or the frame cannot go that way: then it is cut and sent like any other.
-bool tunnel_send(const int32_t *destination, const struct frame *frame, uint32_t frame_max, uint32_t flow);
+// Writes a TCP super-frame, behind the outer headers of `path` (of path_of), to the TAP that the path names. False if it
+// names none, or the frame cannot go that way: then it is cut and sent like any other.
+bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_max, uint16_t source_port);
 
 #endif

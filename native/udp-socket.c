@@ -53,6 +53,8 @@ static int open_bound(int family, const union socket_address *local, socklen_t l
   if (fd < 0) return -1;
   *call = "setsockopt";
   if (family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) goto fail;
+  // No flow label of the socket's own: frames of the same flow that leave past it have none either.
+  if (family == AF_INET6) set_int(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
   if (set_sharing(fd, share) < 0) goto fail;
   if (forbid_fragments(fd, family) < 0) goto fail;
   *call = "bind";

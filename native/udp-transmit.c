@@ -11,6 +11,7 @@
 #include "arguments.h"
 #include "calls.h"
 #include "checksum.h"
+#include "outer-header.h"
 #include "segment.h"
 #include "train-order.h"
 #include "tunnel-tap.h"
@@ -39,7 +40,7 @@ struct train {
 
 struct sender {
   int family;
-  struct words sockets, frames, copies, destinations;
+  struct words sockets, ports, frames, copies, destinations;
   struct bytes arena, staging;
   uint32_t staging_used;
   uint32_t failed;
@@ -216,8 +217,9 @@ static void append_copy(struct sender *s, uint32_t position) {
   if (frame_max > TRAIN_BYTES_MAX - VXLAN_HEADER) frame_max = TRAIN_BYTES_MAX - VXLAN_HEADER;
   if (is_super_frame(&frame, frame_max)) {
     // Whole if there is a way; what waits in a train must not be overtaken.
-    if (destination[DESTINATION_TUNNEL] > 0 && s->train_count > 0) flush(s);
-    if (!tunnel_send(destination, &frame, frame_max, (uint32_t)row[FRAME_FLOW]))
+    const int32_t *path = path_of(destination);
+    if (path && path[PATH_TUNNEL] > 0 && s->train_count > 0) flush(s);
+    if (!path || !tunnel_send(path, &frame, frame_max, (uint16_t)s->ports.at[socket_of(s, copy)]))
       append_cut(s, position, destination, &frame, frame_max);
   } else if (frame.length > frame_max) {
     fail(s, position, DROP_TOO_BIG);
@@ -243,13 +245,15 @@ static void transmit(struct sender *s, uint32_t count) {
   flush(s);
 }
 
-// udpTransmit(ipv6, sockets, arena, frames, copies, count, destinations, staging) -> how many copies failed; each copy's
-// result word says why. `staging` holds at least one whole super-frame cut in segments. Never blocks.
+// udpTransmit(ipv6, sockets, ports, arena, frames, copies, count, destinations, staging) -> how many copies failed; each
+// copy's result word says why. `ports` are the sockets' own: a flow leaves by one of them whatever way its frames take.
+// `staging` holds at least one whole super-frame cut in segments. Never blocks.
 napi_value udp_transmit(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct sender s;
   s.family = take_uint(&a, 1) ? AF_INET6 : AF_INET;
   s.sockets = take_words(&a);
+  s.ports = take_words(&a);
   s.arena = take_bytes(&a);
   s.frames = take_words(&a);
   s.copies = take_words(&a);
@@ -257,7 +261,8 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   s.destinations = take_words(&a);
   s.staging = take_bytes(&a);
   if (!a.ok) return NULL;
-  if (s.sockets.count == 0 || count > s.copies.count / COPY_WORDS || s.staging.length < TRAIN_BYTES_MAX)
+  if (s.sockets.count == 0 || s.ports.count < s.sockets.count || count > s.copies.count / COPY_WORDS ||
+      s.staging.length < TRAIN_BYTES_MAX)
     return throw_errno(env, "udpTransmit", EINVAL);
   for (uint32_t i = 0; i < count; i++)
     if (!valid_copy(&s, s.copies.at + i * COPY_WORDS)) return throw_errno(env, "udpTransmit: copy out of bounds", EINVAL);

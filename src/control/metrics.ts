@@ -91,6 +91,11 @@ const DEFINITIONS: readonly Definition[] = [
     (status) => status.learningDrops,
   ),
   ofSwitch(
+    "path_changes_total",
+    "Changes of the next hop to a remote: its device, an address, its neighbour found or lost.",
+    (status) => status.underlay.pathChanges,
+  ),
+  ofSwitch(
     "worker_restarts_total",
     "Times that a forwarding thread or the mirror thread was restarted.",
     (status) => status.workerRestarts,

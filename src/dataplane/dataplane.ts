@@ -109,6 +109,7 @@ class ThreadedDataplane implements Dataplane {
   apply(changes: readonly Change[]): Promise<void> {
     return this.inTurn(async () => {
       for (const change of changes) await this.applyOne(change);
+      await this.ports.refreshTaps();
       await this.ports.updateRings();
       await this.workers.send(this.mirrors.commands());
     });
@@ -123,12 +124,7 @@ class ThreadedDataplane implements Dataplane {
       ports: Array.from(this.ports.all(), (port) => portStatus(counters, this.ports, port)),
       mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(counters, mirror)),
       vteps: vtepStatus(this.ports),
-      underlay: underlayStatus(
-        counters,
-        this.ports.rings.isOpen ? "ring" : "udp",
-        `${this.ports.rings.describe()}; ${this.ports.tunnels.describe()}`,
-        this.ports.underlays.receiveOverruns() + this.ports.rings.drops(),
-      ),
+      underlay: underlayStatus(counters, this.ports),
       workers: this.counters.receivedByWorker().map((receivePackets, worker) => {
         return { alive: this.workers.isAlive(worker), receivePackets };
       }),

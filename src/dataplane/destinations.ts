@@ -1,5 +1,11 @@
 // Where a frame can go: one row for each TAP and each remote VTEP, in shared memory. The control plane writes a row
-// before the engine hears of it; the addon reads the address, the VNI and the path MTU (native/layout.h).
+// before the engine hears of it; the addon reads the address, the VNI, the path MTU and the path (native/layout.h).
+//
+//    0        11       16          40          64
+//    | … PATH | …      | path A    | path B    |
+//
+// A path is how frames reach the destination past the UDP sockets. PATH tells which of the two is in use; the control
+// plane writes the other and then switches over, so a forwarding thread never sees half of one and half of another.
 import { DESTINATIONS_MAX } from "./limits.ts";
 
 export const DESTINATION_DEVICE = 0;
@@ -10,15 +16,21 @@ export const DESTINATION_UDP_PORT = 8;
 export const DESTINATION_VNI = 9;
 /** Bytes of an outer IP packet that reach the remote. Written again whenever the kernel learns better. */
 export const DESTINATION_MTU = 10;
-/** Descriptor + 1 of the TAP that takes super-frames whole, 0 = none; then these hold what their outer headers need. */
-export const DESTINATION_TUNNEL = 11;
-/** IPv4 source address, wire order. */
-export const DESTINATION_SOURCE = 12;
-/** Two words each, the six bytes in front: of the next hop, and of the device that leads there. */
-export const DESTINATION_REMOTE_MAC = 13;
-export const DESTINATION_LOCAL_MAC = 2;
-export const DESTINATION_WORDS = 16;
-export const DESTINATION_SHIFT = 4;
+/** Where in the row the path in use begins, 0 = none. */
+export const DESTINATION_PATH = 11;
+export const DESTINATION_PATH_A = 16;
+export const DESTINATION_PATH_B = 40;
+export const DESTINATION_WORDS = 64;
+export const DESTINATION_SHIFT = 6;
+
+/** Descriptor + 1 of the TAP that takes super-frames whole, 0 = none. */
+export const PATH_TUNNEL = 0;
+/** Reserved for frames one by one, 0 = none. */
+export const PATH_SINGLES = 1;
+export const PATH_HEADER_BYTES = 2;
+/** The outer headers as outer-header.ts builds them. */
+export const PATH_HEADER = 4;
+export const PATH_WORDS = 24;
 
 export type DestinationsMemory = SharedArrayBuffer;
 

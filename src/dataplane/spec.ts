@@ -143,6 +143,8 @@ export interface UnderlayStatus {
   readonly receivePackets: number;
   /** Datagrams that the kernel dropped because the receive queue was full. */
   readonly receiveOverruns: number;
+  /** How often the next hop to a remote changed: its device, an address, its neighbour found or lost. */
+  readonly pathChanges: number;
   /** Frames dropped before a port was known. */
   readonly drops: DropCounts;
 }

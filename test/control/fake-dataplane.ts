@@ -150,6 +150,7 @@ export class FakeDataplane implements Dataplane {
         reason: "the only make",
         receivePackets: 30,
         receiveOverruns: 1,
+        pathChanges: 3,
         drops: this.drops.get("underlay") ?? {},
       },
       workers: Array.from({ length: this.workerCount }, () => ({ alive: this.alive, receivePackets: 30 })),

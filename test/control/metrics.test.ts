@@ -43,6 +43,7 @@ describe("a scrape", () => {
       "vxswitch_underlay_receive_overruns_total 1",
       'vxswitch_worker_receive_packets_total{worker="0"} 30',
       "vxswitch_learning_drops_total 0",
+      "vxswitch_path_changes_total 3",
       "vxswitch_worker_restarts_total 0",
     ];
     expect(text.split("\n")).toEqual(expect.arrayContaining(lines));

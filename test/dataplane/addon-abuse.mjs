@@ -50,13 +50,17 @@ const VALID = {
   udpTransmit: () => [
     0,
     Int32Array.of(NO_FD),
+    Int32Array.of(50_000),
     new Uint8Array(4096),
     frames(),
     new Int32Array(16),
     4,
-    new Int32Array(16),
+    new Int32Array(64),
     new Uint8Array(65_000),
   ],
+  nextHop: () => [new Int32Array(4), Int32Array.of(0, 0, -65536, 0x0100007f), new Int32Array(20)],
+  neighbourProbe: () => [2 ** 30, Int32Array.of(0, 0, -65536, 0x0100007f)],
+  routeEventsRead: () => [NO_FD],
   tapReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],
   tapTransmit: () => [NO_FD, new Uint8Array(4096), frames(), new Int32Array(16), 4, 1450],
   segmentFrame: () => [new Uint8Array(3000), frames(), 1464, new Uint8Array(4096), new Int32Array(8)],
@@ -64,6 +68,7 @@ const VALID = {
 /** Only with names that no device has. */
 const NAMED = {
   tapOpen: () => ["a name far too long for a device"],
+  tunnelRedirect: () => ["vxswitch-none", 1],
   linkSet: () => ["vxswitch-none", 1500, 1, 0],
   linkAddress: () => ["vxswitch-none", 0, new Int32Array(4), 24, 1],
 };
@@ -142,13 +147,32 @@ function randomCalls(calls) {
     const frames = new Int32Array(64);
     for (let at = 0; at < 64; at += 16) frames.set(row(below(arena.length), arena.length), at);
     const copies = Int32Array.from({ length: 4 * 8 }, () => (below(40) ? below(4) : random() | 0));
-    const destinations = Int32Array.from({ length: 64 }, () => (below(3) ? 1500 : random() | 0));
+    const destinations = Int32Array.from({ length: 4 * 64 }, () => (below(3) ? 1500 : random() | 0));
+    for (let at = 0; at < destinations.length; at += 64) addPath(destinations, at);
     const sockets = new Int32Array(1 + below(3)).fill(NO_FD);
-    attempt("udpTransmit", [below(2), sockets, arena, frames, copies, below(9), destinations, staging]);
+    const ports = new Int32Array(4).fill(50_000);
+    attempt("udpTransmit", [
+      below(2),
+      sockets,
+      ports,
+      arena,
+      frames,
+      copies,
+      below(9),
+      destinations,
+      staging,
+    ]);
     attempt("tapTransmit", [NO_FD, arena, frames, copies, below(9), below(3000)]);
     attempt("udpReceive", [NO_FD, arena, frames, below(4000), below(4000), below(130)]);
     attempt("tapReceive", [NO_FD, arena, frames, below(4000), below(4000), below(6)]);
   }
+}
+
+/** A path for super-frames, right or nearly so, to a descriptor that is none. */
+function addPath(destinations, at) {
+  const path = [16, 40, 0, below(70)][below(4)];
+  destinations[at + 11] = path;
+  if (path <= 40) destinations.set([NO_FD + 1, 0, [50, 70, random() | 0][below(3)]], at + path);
 }
 
 /** Jobs of which each ends about where one of its two buffers ends. */

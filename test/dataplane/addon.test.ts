@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { DESTINATION_WORDS } from "../../src/dataplane/destinations.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import {
   COPY_RESULT,
@@ -122,6 +123,23 @@ test.each<[string, Call, string]>([
   ["TAP slots beyond the arena", (addon) => addon.tapReceive(NO_FD, BYTES, WORDS, 1, 64, 4), "EINVAL"],
   ["TAP slots that hold no frame", (addon) => addon.tapReceive(NO_FD, BYTES, WORDS, 0, 23, 4), "EINVAL"],
   ["no socket to send by", (addon) => udpTransmit(addon, { sockets: new Int32Array(0) }), "EINVAL"],
+  ["a socket without its port", (addon) => udpTransmit(addon, { ports: new Int32Array(0) }), "EINVAL"],
+  [
+    "a next hop from an address of three words",
+    (addon) => addon.nextHop(WORDS.subarray(0, 3), WORDS, WORDS),
+    "EINVAL",
+  ],
+  ["a next hop's row cut short", (addon) => addon.nextHop(WORDS, WORDS, WORDS.subarray(0, 19)), "EINVAL"],
+  [
+    "a neighbour at an address of three words",
+    (addon) => addon.neighbourProbe(1, WORDS.subarray(0, 3)),
+    "EINVAL",
+  ],
+  [
+    "a redirect from a device that is not there",
+    (addon) => addon.tunnelRedirect("vxswitch-none", 1),
+    "ENODEV",
+  ],
   ["more copies than the table holds", (addon) => udpTransmit(addon, { count: 17 }), "EINVAL"],
   [
     "a staging area below one datagram",
@@ -182,6 +200,7 @@ test("what a socket or a TAP refuses is each copy's own result, and the number o
 
 interface Transmission {
   readonly sockets?: Int32Array;
+  readonly ports?: Int32Array;
   readonly copies?: Int32Array;
   readonly count?: number;
   readonly staging?: Uint8Array;
@@ -206,10 +225,10 @@ function tables({
 }
 
 function udpTransmit(addon: Native, transmission: Transmission): number {
-  const { sockets = Int32Array.of(NO_FD), count = 1, staging = STAGING } = transmission;
+  const { sockets = Int32Array.of(NO_FD), ports = WORDS, count = 1, staging = STAGING } = transmission;
   const { frames, copies } = tables(transmission);
-  const destinations = new Int32Array(64).fill(1500);
-  return addon.udpTransmit(0, sockets, BYTES, frames, copies, count, destinations, staging);
+  const destinations = new Int32Array(4 * DESTINATION_WORDS).fill(1500);
+  return addon.udpTransmit(0, sockets, ports, BYTES, frames, copies, count, destinations, staging);
 }
 
 function tapTransmit(addon: Native, transmission: Transmission): number {

@@ -102,7 +102,7 @@ describe("receiving", () => {
     const EBADF = 9;
     const closed = new UdpUnderlay(
       0,
-      { ipv6: false, receiver: 1_000_000, senders: new Int32Array([1_000_000]) },
+      { ipv6: false, receiver: 1_000_000, senders: new Int32Array([1_000_000]), ports: new Int32Array(1) },
       receiver.arena,
       receiver.frames,
       receiver.destinations,

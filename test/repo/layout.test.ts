@@ -4,6 +4,7 @@ import * as destinations from "../../src/dataplane/destinations.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import * as frames from "../../src/dataplane/frames.ts";
 import * as arena from "../../src/dataplane/io/arena.ts";
+import * as nextHop from "../../src/dataplane/io/next-hop.ts";
 import { DEVICES_MAX } from "../../src/dataplane/limits.ts";
 import * as vteps from "../../src/dataplane/vteps.ts";
 import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../src/dataplane/vxlan.ts";
@@ -16,7 +17,7 @@ const OTHERWISE: Record<string, string> = {
   FRAME_BAD_OFFLOAD: "FLAG_BAD_OFFLOAD",
   FRAME_BAD_OUTER: "FLAG_BAD_OUTER",
 };
-const SHARED: Record<string, unknown> = { ...frames, ...destinations };
+const SHARED: Record<string, unknown> = { ...frames, ...destinations, ...nextHop };
 
 test("every number of native/layout.h is the same in src/dataplane", () => {
   const numbers = enumerators(read("native/layout.h"));

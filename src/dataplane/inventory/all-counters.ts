@@ -40,6 +40,13 @@ export class AllCounters {
     return sums;
   }
 
+  /** The sum of one counter. */
+  sumOf(index: number): number {
+    let sum = 0;
+    for (const table of this.tables) sum += table[index];
+    return sum;
+  }
+
   /** Frames that each worker received from any port. */
   receivedByWorker(): number[] {
     return this.tables.map((table) => {

@@ -2,7 +2,7 @@
 // and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
 import { type Address, parseAddress, parsePrefix } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
-import { PORT_COUNTERS, portCounter } from "../counters.ts";
+import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
 import {
   DESTINATION_ADDRESS,
   DESTINATION_DEVICE,
@@ -12,9 +12,8 @@ import {
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
 } from "../destinations.ts";
+import { openRouteKernel } from "../io/next-hop.ts";
 import { addAddress, bringUp, closeTap, openTap, removeAddress } from "../io/tap.ts";
-import { nextHop } from "../io/tunnel.ts";
-import { udpPathMtu } from "../io/udp-underlay.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
@@ -22,16 +21,18 @@ import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
+import { NextHops } from "./next-hops.ts";
+import { Paths } from "./paths.ts";
 import { Retry } from "./retry.ts";
 import { Rings, type RingVtep } from "./rings.ts";
-import { Tunnels } from "./tunnels.ts";
 import { type Underlay, Underlays } from "./underlays.ts";
 
 /** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
 const MTU_DEFAULT_BYTES = 1500;
 const MTU_MAX_BYTES = 65_521;
 const NO_DEVICE = -1;
-const MAPPED = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0];
+/** How soon a change of the next hop is heard of. */
+const LOOK_EVERY_MS = 100;
 
 /** A port while it is open. */
 export type Opened =
@@ -63,7 +64,8 @@ export interface PortsOptions {
 
 export class Ports {
   readonly underlays: Underlays;
-  readonly tunnels: Tunnels;
+  readonly hops = new NextHops(openRouteKernel());
+  readonly paths: Paths;
   readonly rings: Rings;
   private readonly ports = new Map<string, Port>();
   private readonly byDestination = new Map<number, Port>();
@@ -71,11 +73,15 @@ export class Ports {
   private readonly destinationIndices = new IndexPool("destinations", 0, DESTINATIONS_MAX);
   private readonly deviceIndices = new IndexPool("devices", 0, DEVICES_MAX);
   private readonly options: PortsOptions;
+  private readonly timer: NodeJS.Timeout;
 
   constructor(options: PortsOptions) {
     this.options = options;
     this.underlays = new Underlays(this.deviceIndices, options.bufferBytes, options.workers);
-    this.tunnels = new Tunnels(options.destinations, options.isFast);
+    this.paths = new Paths(options.destinations, options.isFast);
+    this.hops.onChange((destination) => this.refreshPath(destination));
+    this.timer = setInterval(() => this.hops.look(), LOOK_EVERY_MS);
+    this.timer.unref();
     this.rings = new Rings({ ...options, deviceIndices: this.deviceIndices, enabled: options.isFast });
   }
 
@@ -155,33 +161,33 @@ export class Ports {
   /** From time to time: tries again what is down, learns better path MTUs. */
   async maintain(): Promise<void> {
     const nowMs = monotonicMs();
+    // A path MTU that the kernel learns from a router is announced to nobody.
+    this.hops.refresh();
     for (const port of this.ports.values()) {
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
-      else if (port.opened?.type === "vxlan") this.refreshPath(port);
+      else if (port.opened !== null) this.refreshPath(port.destination);
     }
-    for (const port of this.ports.values()) await this.refreshTap(port);
+    if (this.options.isFast) this.hops.keepAlive((destination) => this.sentFrames(destination));
+    this.paths.sweep();
+    await this.refreshTaps();
     await this.updateRings();
+  }
+
+  /** Brings every TAP to the MTU that its bridge has by now. */
+  async refreshTaps(): Promise<void> {
+    for (const port of this.ports.values()) await this.refreshTap(port);
   }
 
   /** Lets the rings know which VTEPs are reached by which devices. */
   async updateRings(): Promise<void> {
     const wanted: RingVtep[] = [];
-    for (const { opened } of this.ports.values()) {
+    for (const { destination, opened } of this.ports.values()) {
       if (opened?.type !== "vxlan") continue;
-      const { underlay, remote } = opened;
-      const hop = nextHop(underlay.local, remote);
-      if (hop === null) continue;
-      const words = Int32Array.of(0, 0, MAPPED, hop.source);
-      const local = { ipv6: false, words };
-      const { ifindex, device: deviceName } = hop;
-      wanted.push({
-        ifindex,
-        deviceName,
-        mtuBytes: 1500,
-        local,
-        port: underlay.port,
-        underlay: underlay.device,
-      });
+      const hop = this.hops.hop(destination);
+      if (!hop?.isEthernet) continue;
+      const { ifindex, device: deviceName, mtuBytes, source: local } = hop;
+      const { port, device: underlay } = opened.underlay;
+      wanted.push({ ifindex, deviceName, mtuBytes, local, port, underlay });
     }
     await this.rings.update(wanted);
   }
@@ -206,10 +212,12 @@ export class Ports {
 
   /** The process ends: devices go with their descriptors. */
   closeAll(): void {
+    clearInterval(this.timer);
+    this.hops.close();
     for (const { opened } of this.ports.values()) if (opened?.type === "tap") closeTap(opened.fd);
     this.rings.closeAll();
     this.underlays.closeAll();
-    this.tunnels.closeAll();
+    this.paths.closeAll();
   }
 
   private async open(port: Port): Promise<void> {
@@ -228,7 +236,6 @@ export class Ports {
     this.writeDestination(port);
     const devices = port.opened.type === "vxlan" ? this.underlays.commands() : [];
     await this.options.send([...devices, ...this.portCommands(port)]);
-    if (port.opened.type === "vxlan") for (const other of this.ports.values()) await this.refreshTap(other);
   }
 
   private fail(port: Port, reason: string): void {
@@ -347,14 +354,20 @@ export class Ports {
     return [{ ...common, device: NO_DEVICE, ingress: null }];
   }
 
-  /** What the kernel knows by now of the way to the remote: its MTU, the next hop. */
-  private refreshPath(port: Port): void {
-    if (port.opened?.type !== "vxlan") return;
-    const { underlay, remote } = port.opened;
-    this.tunnels.refresh(port.destination, underlay.local, remote);
-    const mtuBytes = udpPathMtu(underlay.ipv6, underlay.local.words, remote.words, underlay.port);
+  /** Writes what the kernel knows by now of the way to the remote: its MTU, the next hop. */
+  private refreshPath(destination: number): void {
+    const port = this.byDestination.get(destination);
+    if (port?.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
+    const mtuBytes = this.hops.pathMtuBytes(destination);
     if (mtuBytes > 0)
-      this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
+      this.options.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
+    const end = { remote: port.opened.remote, udpPort: port.spec.dstport, vni: port.spec.vni };
+    this.paths.set(destination, this.hops.hop(destination), end);
+  }
+
+  private sentFrames(destination: number): number {
+    const port = this.byDestination.get(destination);
+    return port ? this.options.counters.sumOf(portCounter(port.index) + TX_PACKETS) : 0;
   }
 
   private writeDestination(port: Port): void {
@@ -362,13 +375,15 @@ export class Ports {
     const at = port.destination << DESTINATION_SHIFT;
     destinations[at + DESTINATION_PORT] = port.index;
     destinations[at + DESTINATION_DEVICE] = deviceOf(port);
-    this.tunnels.forget(port.destination);
+    this.hops.unwatch(port.destination);
+    this.paths.forget(port.destination);
     if (port.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
     destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
     destinations[at + DESTINATION_MTU] = MTU_DEFAULT_BYTES;
-    this.refreshPath(port);
+    this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
+    this.refreshPath(port.destination);
   }
 }
 

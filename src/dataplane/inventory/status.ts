@@ -111,17 +111,14 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
   return Array.from(rows.values());
 }
 
-export function underlayStatus(
-  counters: Float64Array,
-  io: "udp" | "ring",
-  reason: string,
-  receiveOverruns: number,
-): UnderlayStatus {
+export function underlayStatus(counters: Float64Array, ports: Ports): UnderlayStatus {
+  const { rings, paths, underlays, hops } = ports;
   return {
-    io,
-    reason,
+    io: rings.isOpen ? "ring" : "udp",
+    reason: `${rings.describe()}; ${paths.describe()}`,
     receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
-    receiveOverruns,
+    receiveOverruns: underlays.receiveOverruns() + rings.drops(),
+    pathChanges: hops.changes,
     drops: dropCounts(counters, UNDERLAY_PORT),
   };
 }

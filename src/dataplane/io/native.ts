@@ -43,6 +43,7 @@ export interface Native {
   udpTransmit(
     ipv6: number,
     sockets: Int32Array,
+    ports: Int32Array,
     arena: Uint8Array,
     frames: Int32Array,
     copies: Int32Array,
@@ -70,11 +71,15 @@ export interface Native {
   ): number;
   /** As tapOpen; throws EINVAL where the kernel does not know tunnel offloads (before Linux 6.17). */
   tunnelTapOpen(name: string): number;
-  /**
-   * `hop` takes 10 words: interface index, source address, MAC of the next hop (2), MAC of the device (2), its name (4).
-   * 0, or -errno: EAGAIN while the neighbour is not resolved. IPv4.
-   */
+  /** All that the TAP receives leaves by the device; ends with the descriptor. Throws EPERM (CAP_BPF, CAP_NET_ADMIN) … */
+  tunnelRedirect(name: string, ifindex: number): number;
+  /** Fills a HOP_ row. 0, or -errno: EAGAIN if only the neighbour's MAC is missing. */
   nextHop(local: Int32Array, remote: Int32Array, hop: Int32Array): number;
+  /** 0, or -errno. */
+  neighbourProbe(ifindex: number, address: Int32Array): number;
+  routeEventsOpen(): number;
+  /** 1 if something has changed since the last call, 0 if not, or -errno. */
+  routeEventsRead(fd: number): number;
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;

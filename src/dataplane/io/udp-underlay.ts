@@ -13,6 +13,8 @@ export interface UdpSockets {
   readonly receiver: number;
   /** Bound to ports of 49152-65535 (RFC 7348 section 5); a flow always leaves by the same one. */
   readonly senders: Int32Array;
+  /** The port of each sender. */
+  readonly ports: Int32Array;
 }
 
 /**
@@ -76,13 +78,14 @@ export function openUdpSockets(
 /** The set around a receiver, which is closed if the others cannot be opened. */
 function addSenders(ipv6: boolean, local: Int32Array, bufferBytes: number, receiver: number): UdpSockets {
   const senders = new Int32Array(SOURCE_PORTS).fill(-1);
+  const ports = new Int32Array(SOURCE_PORTS);
   try {
-    for (let i = 0; i < SOURCE_PORTS; i++) senders[i] = openSender(ipv6, local, bufferBytes);
+    for (let i = 0; i < SOURCE_PORTS; i++) [senders[i], ports[i]] = openSender(ipv6, local, bufferBytes);
   } catch (error) {
-    closeUdpSockets({ ipv6, receiver, senders: senders.filter((fd) => fd >= 0) });
+    closeUdpSockets({ ipv6, receiver, senders: senders.filter((fd) => fd >= 0), ports });
     throw error;
   }
-  return { ipv6, receiver, senders };
+  return { ipv6, receiver, senders, ports };
 }
 
 export function closeUdpSockets(sockets: UdpSockets): void {
@@ -122,11 +125,12 @@ function openReceiver(
   }
 }
 
-function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): number {
+/** A socket and its port. */
+function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): [number, number] {
   for (let attempt = 0; attempt < BIND_ATTEMPTS_MAX; attempt++) {
     const port = SOURCE_PORT_MIN + Math.floor(Math.random() * SOURCE_PORT_COUNT);
     try {
-      return native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, SHARE_NOTHING);
+      return [native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, SHARE_NOTHING), port];
     } catch (error) {
       if (errorCode(error) !== "EADDRINUSE") throw error;
     }
@@ -145,6 +149,7 @@ export class UdpUnderlay implements Device {
   private readonly index: number;
   private readonly ipv6: number;
   private readonly senders: Int32Array;
+  private readonly ports: Int32Array;
   private readonly arena: Arena;
   private readonly frames: Int32Array;
   private readonly destinations: Int32Array;
@@ -162,6 +167,7 @@ export class UdpUnderlay implements Device {
     this.fd = sockets.receiver;
     this.ipv6 = Number(sockets.ipv6);
     this.senders = sockets.senders;
+    this.ports = sockets.ports;
     this.arena = arena;
     this.frames = frames;
     this.destinations = destinations;
@@ -183,6 +189,7 @@ export class UdpUnderlay implements Device {
     return this.native.udpTransmit(
       this.ipv6,
       this.senders,
+      this.ports,
       this.arena.bytes,
       this.frames,
       list.copies,

@@ -1,0 +1,54 @@
+// Outer headers: Ethernet, IP, UDP and VXLAN as src/dataplane/outer-header.ts has built them for a path, completed for one
+// frame. Left open there:
+//    IPv4   the total length, and in place of the checksum the sum of all the rest (not complemented)
+//    IPv6   the payload length
+//    UDP    source port, length, and over IPv6 in place of the checksum the sum of the pseudo-header without its length
+#ifndef VXSWITCH_OUTER_HEADER_H
+#define VXSWITCH_OUTER_HEADER_H
+
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "checksum.h"
+#include "layout.h"
+
+enum {
+  OUTER_ETHERNET = 14,
+  OUTER_IPV4 = 50,  // bytes of all outer headers
+  OUTER_IPV6 = 70,
+  OUTER_UDP_VXLAN = 16,
+};
+
+// The path in use of a destination's row, or NULL if there is none.
+static inline const int32_t *path_of(const int32_t *destination) {
+  int32_t at = __atomic_load_n(destination + DESTINATION_PATH, __ATOMIC_ACQUIRE);
+  if (at != DESTINATION_PATH_A && at != DESTINATION_PATH_B) return NULL;
+  const int32_t *path = destination + at;
+  return path[PATH_HEADER_BYTES] == OUTER_IPV4 || path[PATH_HEADER_BYTES] == OUTER_IPV6 ? path : NULL;
+}
+
+static inline uint32_t outer_udp(uint32_t header_bytes) { return header_bytes - OUTER_UDP_VXLAN; }
+
+// Writes the headers of `path` (of path_of) for a frame of `frame_bytes`, which with them fits an IP packet, to `out`; returns
+// their length, 70 at most. The UDP checksum is zero over IPv4 (RFC 7348 section 5). Over IPv6 it is left to be filled, as
+// the kernel leaves it to a network card: the field holds the sum of the pseudo-header.
+static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_bytes, uint16_t source_port, uint8_t *out) {
+  uint32_t bytes = path[PATH_HEADER_BYTES] == OUTER_IPV4 ? OUTER_IPV4 : OUTER_IPV6;
+  uint8_t *ip = out + OUTER_ETHERNET, *udp = out + outer_udp(bytes);
+  uint16_t udp_bytes = htons((uint16_t)(OUTER_UDP_VXLAN + frame_bytes));
+  memcpy(out, path + PATH_HEADER, bytes);
+  store16(udp, htons(source_port));
+  store16(udp + 4, udp_bytes);
+  if (bytes == OUTER_IPV4) {
+    uint16_t total = htons((uint16_t)(OUTER_IPV4 - OUTER_ETHERNET + frame_bytes));
+    store16(ip + 2, total);
+    store16(ip + 10, (uint16_t)~checksum_fold((uint32_t)load16(ip + 10) + total));
+  } else {
+    store16(ip + 4, udp_bytes);
+    store16(udp + 6, checksum_fold((uint32_t)load16(udp + 6) + udp_bytes));
+  }
+  return bytes;
+}
+
+#endif

@@ -1,0 +1,97 @@
+// The paths of the destinations: how frames reach them past the UDP sockets. As long as the kernel knows the next hop, a
+// destination's row holds its outer headers and the tunnel TAP of the device that leads there. Whatever is missing (an
+// old kernel, a privilege, a neighbour), its frames take the sockets, which also make the kernel look for the neighbour.
+import type { Address } from "../address.ts";
+import {
+  DESTINATION_PATH,
+  DESTINATION_PATH_A,
+  DESTINATION_PATH_B,
+  DESTINATION_SHIFT,
+  PATH_HEADER,
+  PATH_HEADER_BYTES,
+  PATH_TUNNEL,
+  PATH_WORDS,
+} from "../destinations.ts";
+import type { NextHop } from "../io/next-hop.ts";
+import { DESTINATIONS_MAX } from "../limits.ts";
+import { OUTER_BYTES_MAX, writeOuterHeader } from "../outer-header.ts";
+import { Tunnels } from "./tunnels.ts";
+
+/** To whom the frames of a destination go. */
+export interface PathEnd {
+  readonly remote: Address;
+  readonly udpPort: number;
+  readonly vni: number;
+}
+
+export class Paths {
+  private readonly tunnels = new Tunnels();
+  private readonly destinations: Int32Array;
+  private readonly enabled: boolean;
+  /** Which path of a destination was last in use: a thread may be reading it still. */
+  private readonly latest = new Int32Array(DESTINATIONS_MAX).fill(DESTINATION_PATH_B);
+  private readonly ifindexes = new Map<number, number>();
+  private readonly built = new Int32Array(PATH_WORDS);
+
+  constructor(destinations: Int32Array, enabled: boolean) {
+    this.destinations = destinations;
+    this.enabled = enabled;
+  }
+
+  /** Brings a destination's path up to date. */
+  set(destination: number, hop: NextHop | null, end: PathEnd): void {
+    if (!this.build(hop, end)) {
+      this.forget(destination);
+      return;
+    }
+    this.ifindexes.set(destination, hop.ifindex);
+    const row = destination << DESTINATION_SHIFT;
+    const inUse = this.destinations[row + DESTINATION_PATH];
+    if (inUse !== 0 && this.holdsBuilt(row + inUse)) return;
+    const next = DESTINATION_PATH_A + DESTINATION_PATH_B - this.latest[destination];
+    this.destinations.set(this.built, row + next);
+    this.latest[destination] = next;
+    Atomics.store(this.destinations, row + DESTINATION_PATH, next);
+  }
+
+  /** From now on this destination's frames take the sockets. */
+  forget(destination: number): void {
+    this.ifindexes.delete(destination);
+    Atomics.store(this.destinations, (destination << DESTINATION_SHIFT) + DESTINATION_PATH, 0);
+  }
+
+  /** From time to time: closes what no path needs any more. */
+  sweep(): void {
+    this.tunnels.sweep(new Set(this.ifindexes.values()));
+  }
+
+  /** In a sentence, how super-frames leave, and why so. */
+  describe(): string {
+    if (!this.enabled) return "UDP sockets alone, as configured: super-frames are cut";
+    const { refusal, openCount } = this.tunnels;
+    if (refusal !== "") return `UDP sockets; super-frames are cut, for there is no tunnel TAP: ${refusal}`;
+    if (openCount === 0) return "UDP sockets; super-frames are cut until a remote's next hop is known";
+    return "UDP sockets; super-frames leave whole by a tunnel TAP";
+  }
+
+  closeAll(): void {
+    this.tunnels.closeAll();
+  }
+
+  /** Builds the path by a next hop; false if there is none that frames could take. */
+  private build(hop: NextHop | null, end: PathEnd): hop is NextHop {
+    if (!this.enabled || !hop?.remoteMac || !hop.isUp || !hop.isEthernet) return false;
+    const tunnelFd = this.tunnels.acquire(hop.ifindex);
+    if (tunnelFd < 0) return false;
+    const { built } = this;
+    const { remoteMac, localMac, source } = hop;
+    const header = new Uint8Array(built.buffer, PATH_HEADER * Int32Array.BYTES_PER_ELEMENT, OUTER_BYTES_MAX);
+    built[PATH_TUNNEL] = tunnelFd + 1;
+    built[PATH_HEADER_BYTES] = writeOuterHeader(header, { ...end, remoteMac, localMac, source });
+    return true;
+  }
+
+  private holdsBuilt(at: number): boolean {
+    return this.built.every((word, i) => this.destinations[at + i] === word);
+  }
+}

@@ -1,0 +1,206 @@
+// Outer headers byte by byte: as they are built once for a path, and as the addon completes them for a super-frame, read
+// back from a file that stands in for the tunnel TAP. tshark is the judge of what a receiver would see.
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseAddress } from "../../src/dataplane/address.ts";
+import {
+  DESTINATION_MTU,
+  DESTINATION_PATH,
+  DESTINATION_PATH_A,
+  DESTINATION_PATH_B,
+  PATH_HEADER,
+  PATH_HEADER_BYTES,
+  PATH_TUNNEL,
+} from "../../src/dataplane/destinations.ts";
+import {
+  FLAG_NEEDS_CSUM,
+  FRAME_CSUM_OFFSET,
+  FRAME_CSUM_START,
+  FRAME_FLAGS,
+  FRAME_GSO_TYPE,
+  GSO_TCPV4,
+} from "../../src/dataplane/frames.ts";
+import { OUTER_BYTES_MAX, writeOuterHeader } from "../../src/dataplane/outer-header.ts";
+import { decode, directory } from "./decoder.ts";
+import { ETHERTYPE_IPV4, frame, packet, pattern } from "./packets.ts";
+import { aim, cleanups, type End, end, fan, HERE, Listener, sized, transmit } from "./udp-loopback.ts";
+
+const LOCAL_MAC = Uint8Array.of(2, 0, 0, 0, 1, 1);
+const REMOTE_MAC = Uint8Array.of(2, 0, 0, 0, 2, 2);
+const VNI = 0xabcdef;
+const MTU_BYTES = 1500;
+const TUNNEL_HEADER_BYTES = 24;
+
+const ENDS = {
+  ipv4: { source: "10.122.1.103", remote: "10.122.0.22", bytes: 50 },
+  ipv6: { source: "fd00:1::103", remote: "fd00:1:2:3:4:5:6:ffff", bytes: 70 },
+};
+
+function build(family: "ipv4" | "ipv6"): { header: Uint8Array; bytes: number } {
+  const header = new Uint8Array(OUTER_BYTES_MAX).fill(0xee);
+  const { source, remote } = ENDS[family];
+  const addresses = { source: parseAddress(source), remote: parseAddress(remote) };
+  const macs = { localMac: LOCAL_MAC, remoteMac: REMOTE_MAC };
+  const bytes = writeOuterHeader(header, { ...addresses, ...macs, udpPort: 4789, vni: VNI });
+  return { header, bytes };
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+test("over IPv4 all is there but lengths, source port, and a checksum that is the sum so far", () => {
+  const { header, bytes } = build("ipv4");
+  expect(bytes).toBe(50);
+  expect(hexOf(header)).toBe(
+    ["020000000202020000000101" + "0800", "4500" + "0000" + "0000" + "4000" + "4011" + "db82"]
+      .concat("0a7a0167" + "0a7a0016", "0000" + "12b5" + "0000" + "0000", "08000000" + "abcdef00")
+      .join("")
+      .padEnd(2 * OUTER_BYTES_MAX, "0"),
+  );
+});
+
+test("over IPv6 all is there but lengths, source port, and a checksum that is the pseudo-header's sum so far", () => {
+  const { header, bytes } = build("ipv6");
+  expect(bytes).toBe(70);
+  expect(hexOf(header)).toBe(
+    ["020000000202020000000101" + "86dd", "60000000" + "0000" + "1140"]
+      .concat("fd000001000000000000000000000103", "fd00000100020003000400050006ffff")
+      .concat("0000" + "12b5" + "0000" + "fb2b", "08000000" + "abcdef00")
+      .join("")
+      .padEnd(2 * OUTER_BYTES_MAX, "0"),
+  );
+});
+
+describe.each(["ipv4", "ipv6"] as const)("a super-frame by the tunnel over %s", (family) => {
+  const at = DESTINATION_PATH_B;
+
+  test("stands behind headers that a receiver finds in order", () => {
+    const sender = end(family === "ipv4" ? HERE : "::1", 0);
+    const inner = superFrame(20_000);
+    const written = throughTunnel(sender, family, at, inner);
+    const outerBytes = ENDS[family].bytes;
+    expect(written.subarray(TUNNEL_HEADER_BYTES + outerBytes)).toEqual(inner.bytes);
+    // What the kernel or a network card fills in over IPv6, done here: the sum of all from the UDP header on.
+    const whole = Buffer.from(written.subarray(TUNNEL_HEADER_BYTES));
+    if (family === "ipv6") fillUdpChecksum(whole, outerBytes - 16);
+    const [seen] = decode([whole], FIELDS);
+    expect(seen).toMatchObject({
+      "eth.src": "02:00:00:00:01:01,02:00:00:00:00:0a",
+      "eth.dst": "02:00:00:00:02:02,02:00:00:00:00:0b",
+      "vxlan.vni": String(VNI),
+      "udp.dstport": "4789",
+      "udp.length": String(8 + 8 + inner.bytes.length),
+    });
+    const good = family === "ipv4" ? { "ip.checksum.status": "1,1" } : { "udp.checksum.status": "1" };
+    expect(seen).toMatchObject(good);
+    if (family === "ipv4") {
+      expect(seen["udp.checksum"]).toBe("0x0000");
+      expect(seen["ip.flags.df"].split(",")[0]).toMatch(/^(1|True)$/);
+      expect(seen["ip.ttl"].split(",")[0]).toBe("64");
+      expect(seen["ip.len"].split(",")[0]).toBe(String(whole.length - 14));
+    } else {
+      expect(seen["ipv6.hlim"]).toBe("64");
+      expect(seen["ipv6.plen"]).toBe(String(whole.length - 54));
+    }
+  });
+
+  test("tells the kernel where each header begins and what is left undone", () => {
+    const sender = end(family === "ipv4" ? HERE : "::1", 0);
+    const written = throughTunnel(sender, family, at, superFrame(20_000));
+    const { bytes } = ENDS[family];
+    const frameMaxBytes = MTU_BYTES - (bytes - 14);
+    const [flags, gsoType] = family === "ipv4" ? [1, 1 | 0x20] : [1 | 8, 1 | 0x40];
+    const words = (offset: number): number => written.readUInt16LE(offset);
+    expect([written[0], written[1]]).toEqual([flags, gsoType]);
+    expect([words(2), words(4)]).toEqual([bytes + 54, frameMaxBytes - 54]);
+    expect([words(6), words(8)]).toEqual([bytes + 34, 16]);
+    expect([words(20), words(22)]).toEqual([bytes - 16, bytes + 14]);
+  });
+});
+
+test("super-frames and ordinary frames of a flow leave from the same port", async () => {
+  const { sender, listeners } = await fan(1);
+  const ports = new Set<number>();
+  for (let flow = 0; flow < 8; flow++) {
+    const written = throughTunnel(sender, "ipv4", DESTINATION_PATH_A, { ...superFrame(5000), flow });
+    const tunnelPort = written.readUInt16BE(TUNNEL_HEADER_BYTES + 34);
+    expect(transmit(sender, [{ bytes: sized(100), flow }])).toEqual([""]);
+    const [{ from }] = await listeners[0].all(1);
+    expect(tunnelPort).toBe(from.port);
+    ports.add(tunnelPort);
+  }
+  expect(ports.size).toBe(8);
+});
+
+test.each([
+  ["nowhere in the row", 41, 50],
+  ["with headers of an odd length", DESTINATION_PATH_A, 51],
+])("a path that stands %s is none: the frame is cut", async (_, at, headerBytes) => {
+  const sender = end(HERE, 0);
+  const listener = await Listener.open();
+  aim(sender, 0, { port: listener.port });
+  sender.destinations[DESTINATION_PATH] = at;
+  sender.destinations[DESTINATION_PATH_A + PATH_TUNNEL] = 1;
+  sender.destinations[DESTINATION_PATH_A + PATH_HEADER_BYTES] = headerBytes;
+  const { bytes, row } = superFrame(5000);
+  expect(transmit(sender, [{ bytes, row }])).toEqual([""]);
+  expect(await listener.all(4)).toHaveLength(4);
+});
+
+const FIELDS = [
+  ...[
+    "eth.src",
+    "eth.dst",
+    "ip.checksum.status",
+    "ip.flags.df",
+    "ip.ttl",
+    "ip.len",
+    "ipv6.hlim",
+    "ipv6.plen",
+  ],
+  ...["udp.dstport", "udp.length", "udp.checksum", "udp.checksum.status", "vxlan.vni"],
+];
+
+function superFrame(payloadBytes: number) {
+  const whole = packet({ version: 4, protocol: "tcp", payload: pattern(payloadBytes), checksum: "left" });
+  const row = {
+    [FRAME_FLAGS]: FLAG_NEEDS_CSUM,
+    [FRAME_GSO_TYPE]: GSO_TCPV4,
+    [FRAME_CSUM_START]: 14 + whole.l4,
+    [FRAME_CSUM_OFFSET]: 16,
+  };
+  return { bytes: frame({ type: ETHERTYPE_IPV4, payload: whole.bytes }), row };
+}
+
+/** Transmits a super-frame by the path at this place of the row; what arrives in the file that stands in for the TAP. */
+function throughTunnel(
+  sender: End,
+  family: "ipv4" | "ipv6",
+  at: number,
+  { flow = 0, ...superframe }: { bytes: Buffer; row: Record<number, number>; flow?: number },
+): Buffer {
+  const path = join(directory, "tunnel");
+  const file = openSync(path, "w");
+  cleanups.push(() => closeSync(file));
+  const { header, bytes } = build(family);
+  const { destinations } = sender;
+  // The MTU is what counts; where the datagram would go without the tunnel is of no interest, unless it is set already.
+  if (destinations[DESTINATION_MTU] === 0) aim(sender, 0, { port: 9, mtuBytes: MTU_BYTES });
+  destinations[DESTINATION_PATH] = at;
+  destinations[at + PATH_TUNNEL] = file + 1;
+  destinations[at + PATH_HEADER_BYTES] = bytes;
+  new Uint8Array(destinations.buffer).set(header, (at + PATH_HEADER) * 4);
+  expect(transmit(sender, [{ ...superframe, flow }])).toEqual([""]);
+  return readFileSync(path);
+}
+
+/** Completes a UDP checksum that holds the sum of the pseudo-header. */
+function fillUdpChecksum(datagram: Buffer, udp: number): void {
+  let sum = 0;
+  const padded = Buffer.concat([datagram.subarray(udp), Buffer.alloc(datagram.length % 2)]);
+  for (let i = 0; i < padded.length; i += 2) sum += padded.readUInt16BE(i);
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
+  datagram.writeUInt16BE(0xffff - sum, udp + 6);
+}
