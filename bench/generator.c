@@ -1,6 +1,7 @@
 /*
- * Sends pre-built VXLAN datagrams out of a client's device, as fast as one core can or at a given rate, and prints
- * {"frames": n, "seconds": s} at the end. Started by generator.ts inside the client's namespace.
+ * Sends pre-built VXLAN datagrams out of a client's device, as fast as one core can or at a given rate, until a time or
+ * a number of frames is reached, and prints {"frames": n, "seconds": s} at the end. Started by generator.ts inside the
+ * client's namespace.
  *
  * The frames leave through an AF_XDP transmit ring in copy mode without an XDP program: the fastest way over veth
  * that still sends each frame on its own. Trains (UDP GSO) would be faster, but would flatter a receiver with GRO.
@@ -34,6 +35,7 @@
 #endif
 
 enum {
+  OUTER_CHECKSUM_OFFSET = 40,
   INNER_OFFSET = 50,
   INNER_BYTES_MIN = 60,
   INNER_BYTES_MAX = 1464, /* outer IPv4 then fills an MTU of 1500 */
@@ -44,6 +46,9 @@ enum {
   VXLAN_PORT = 4789,
   SECONDS_MAX = 600,
   RATE_MAX = 100000000,
+  FRAMES_MAX = 1000000000,
+  ADDRESSES_MAX = 1 << 24,
+  DRAIN_SECONDS_MAX = 1, /* for frames that the receiver has not yet freed */
   BIND_ATTEMPTS = 100,
   PAUSE_NS = 50000, /* between two looks at the clock when ahead of the rate */
 };
@@ -53,6 +58,8 @@ struct options {
   uint8_t outer_mac_from[6], outer_mac_to[6], inner_mac_from[6], inner_mac_to[6];
   struct in_addr outer_from, outer_to, inner_from, inner_to;
   uint32_t vni, flow_count, rate, size_count;
+  uint32_t source_count, destination_count; /* inner addresses, counted up from inner_mac_from and inner_mac_to */
+  uint32_t frame_limit;                     /* 0: none */
   uint32_t sizes[SIZES_MAX];
   double seconds;
 };
@@ -132,6 +139,8 @@ static const struct option OPTIONS[] = {
     {"inner-from", required_argument, 0, 'i'},     {"inner-to", required_argument, 0, 'j'},
     {"sizes", required_argument, 0, 's'},          {"flows", required_argument, 0, 'n'},
     {"rate", required_argument, 0, 'r'},           {"seconds", required_argument, 0, 't'},
+    {"sources", required_argument, 0, 'k'},        {"destinations", required_argument, 0, 'l'},
+    {"frames", required_argument, 0, 'm'},
     {0, 0, 0, 0},
 };
 
@@ -151,6 +160,9 @@ static void parse_option(int option, const char *name, struct options *options) 
   case 'n': options->flow_count = parse_number(name, optarg, 1, SLOT_COUNT); return;
   case 'r': options->rate = parse_number(name, optarg, 0, RATE_MAX); return;
   case 't': options->seconds = parse_number(name, optarg, 1, SECONDS_MAX); return;
+  case 'k': options->source_count = parse_number(name, optarg, 1, ADDRESSES_MAX); return;
+  case 'l': options->destination_count = parse_number(name, optarg, 1, ADDRESSES_MAX); return;
+  case 'm': options->frame_limit = parse_number(name, optarg, 0, FRAMES_MAX); return;
   default: exit(2); /* getopt has said why */
   }
 }
@@ -212,6 +224,12 @@ static void put_ipv4(uint8_t *at, uint32_t identification, uint32_t total_bytes,
   put16(at + 10, fold_complement(sum16(at, 20, 0)));
 }
 
+/* Of UDP, where zero would mean that there is none. */
+static void put_checksum(uint8_t *at, uint32_t sum) {
+  uint32_t checksum = fold_complement(sum);
+  put16(at, checksum ? checksum : 0xffff);
+}
+
 /* The IPv4 header must stand before it, the payload behind it: the checksum covers both. */
 static void put_udp(uint8_t *at, uint32_t from_port, uint32_t to_port, uint32_t udp_bytes) {
   put16(at, from_port);
@@ -219,8 +237,7 @@ static void put_udp(uint8_t *at, uint32_t from_port, uint32_t to_port, uint32_t 
   put16(at + 4, udp_bytes);
   put16(at + 6, 0);
   uint32_t addresses = sum16(at - 8, 8, 0);
-  uint32_t checksum = fold_complement(sum16(at, udp_bytes, addresses + IPPROTO_UDP + udp_bytes));
-  put16(at + 6, checksum ? checksum : 0xffff);
+  put_checksum(at + 6, sum16(at, udp_bytes, addresses + IPPROTO_UDP + udp_bytes));
 }
 
 /* As a kernel vxlan device does: the flow's hash, scaled to the range of local ports. */
@@ -259,6 +276,30 @@ static void build_frames(struct ring *ring, const struct options *options) {
     ring->frames[slot] =
         (struct xdp_desc){.addr = (uint64_t)slot * SLOT_BYTES, .len = inner_bytes + INNER_OFFSET};
   }
+}
+
+/* Adds to the lower three bytes, which are zero in the first of several addresses. */
+static void put_address(uint8_t *to, const uint8_t first[6], uint32_t index) {
+  memcpy(to, first, 6);
+  to[3] = (uint8_t)(first[3] + (index >> 16));
+  to[4] = (uint8_t)(first[4] + (index >> 8));
+  to[5] = (uint8_t)(first[5] + index);
+}
+
+/* Each index once in `count` positions, and far from the one before: so that tables are walked as many hosts do. */
+static uint32_t scattered(uint64_t position, uint32_t count) {
+  const uint64_t prime = 2654435761u;
+  return (uint32_t)(position % count * (prime % count) % count);
+}
+
+/* Gives a frame that has left before other inner addresses. Of the checksums, only the outer one covers them (RFC 1624). */
+static void readdress(uint8_t *frame, const struct options *options, uint64_t position) {
+  uint8_t *inner = frame + INNER_OFFSET;
+  uint8_t *checksum = frame + OUTER_CHECKSUM_OFFSET;
+  uint32_t sum = (~((uint32_t)checksum[0] << 8 | checksum[1]) & 0xffff) + fold_complement(sum16(inner, 12, 0));
+  put_address(inner, options->inner_mac_to, scattered(position, options->destination_count));
+  put_address(inner + 6, options->inner_mac_from, scattered(position, options->source_count));
+  put_checksum(checksum, sum16(inner, 12, sum));
 }
 
 /* --------------------------------------------------------------------------------------------------------- ring */
@@ -333,7 +374,10 @@ static void kick(const struct ring *ring) {
     fail("sendto: %s", strerror(errno));
 }
 
-/* Which frame has left does not matter, since frames are never changed: only how many. */
+/*
+ * Only how many frames have left matters, not which: the kernel copies them in order, so while no more than frame_count
+ * are under way, the slot whose turn it is holds a frame that has been copied.
+ */
 static void reclaim(struct ring *ring) {
   ring->completed = atomic_load_explicit(ring->completion_producer, memory_order_acquire);
   atomic_store_explicit(ring->completion_consumer, ring->completed, memory_order_release);
@@ -341,32 +385,55 @@ static void reclaim(struct ring *ring) {
 
 /* ------------------------------------------------------------------------------------------------------ sending */
 
-static uint32_t frames_due(const struct options *options, double elapsed, uint64_t sent) {
-  if (options->rate == 0)
-    return BATCH_FRAMES;
-  double due = elapsed * options->rate - (double)sent;
-  return due < 1 ? 0 : due < BATCH_FRAMES ? (uint32_t)due : BATCH_FRAMES;
+static uint32_t min(uint32_t a, uint32_t b) {
+  return a < b ? a : b;
 }
 
+static uint32_t frames_due(const struct options *options, double elapsed, uint64_t sent) {
+  uint32_t left = options->frame_limit ? options->frame_limit - (uint32_t)sent : BATCH_FRAMES;
+  if (options->rate == 0)
+    return min(left, BATCH_FRAMES);
+  double due = elapsed * options->rate - (double)sent;
+  return due < 1 ? 0 : due < BATCH_FRAMES ? min(left, (uint32_t)due) : min(left, BATCH_FRAMES);
+}
+
+static void queue_frame(struct ring *ring, const struct options *options, uint64_t position) {
+  struct xdp_desc frame = ring->frames[position % ring->frame_count];
+  if (options->source_count > 1 || options->destination_count > 1)
+    readdress(ring->umem + frame.addr, options, position);
+  ring->descriptors[ring->produced++ % SLOT_COUNT] = frame;
+}
+
+/* Waits for the last frames, so that what was sent is known to the frame. */
+static void drain(struct ring *ring) {
+  const struct timespec pause = {.tv_nsec = PAUSE_NS};
+  const double end = seconds_now() + DRAIN_SECONDS_MAX;
+  for (reclaim(ring); ring->produced != ring->completed && seconds_now() < end; reclaim(ring)) {
+    kick(ring);
+    nanosleep(&pause, NULL);
+  }
+}
+
+/* Sends until the time or the number of frames is reached; returns the frames. */
 static uint64_t send_frames(struct ring *ring, const struct options *options) {
   const struct timespec pause = {.tv_nsec = PAUSE_NS};
   const double start = seconds_now();
   uint64_t sent = 0;
   for (double elapsed = 0; elapsed < options->seconds && !stopped; elapsed = seconds_now() - start) {
+    if (options->frame_limit && sent == options->frame_limit)
+      break;
     reclaim(ring);
-    uint32_t room = SLOT_COUNT - (ring->produced - ring->completed);
+    uint32_t room = ring->frame_count - (ring->produced - ring->completed);
     uint32_t due = frames_due(options, elapsed, sent);
-    uint32_t count = due < room ? due : room;
     if (due == 0)
       nanosleep(&pause, NULL);
-    for (uint32_t frame = 0; frame < count; frame++)
-      ring->descriptors[ring->produced++ % SLOT_COUNT] = ring->frames[sent++ % ring->frame_count];
+    for (uint32_t count = min(due, room); count > 0; count--)
+      queue_frame(ring, options, sent++);
     atomic_store_explicit(ring->transmit_producer, ring->produced, memory_order_release);
     if (ring->produced != ring->completed)
       kick(ring);
   }
-  reclaim(ring);
-  return sent - (ring->produced - ring->completed);
+  return sent;
 }
 
 int main(int count, char **arguments) {
@@ -379,6 +446,9 @@ int main(int count, char **arguments) {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   double start = seconds_now();
   uint64_t sent = send_frames(&ring, &options);
-  printf("{\"frames\": %llu, \"seconds\": %.3f}\n", (unsigned long long)sent, seconds_now() - start);
+  double seconds = seconds_now() - start;
+  drain(&ring);
+  sent -= ring.produced - ring.completed;
+  printf("{\"frames\": %llu, \"seconds\": %.3f}\n", (unsigned long long)sent, seconds);
   return 0;
 }

@@ -1,14 +1,14 @@
-// Compiles generator.c and runs it on the first client, addressed to the second.
+// Compiles generator.c and runs it on one client, addressed to the other.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { CLIENT1, CLIENT2, inside, readLink, SWITCH } from "./lab.ts";
+import { CLIENT1, CLIENT2, type Client, inside, readLink, SWITCH } from "./lab.ts";
 import { run, start } from "./process.ts";
 import { ROOT } from "./root.ts";
 
 const PROGRAM = join(ROOT, "build/bench/generator");
 
-/** An address of the overlay that no host has: the second client counts the frames at its vxlan0 and answers nothing. */
+/** An address of the overlay that no host has: the client counts the frames at its vxlan0 and answers nothing. */
 const NOBODY = "192.168.0.200";
 
 /** The frames of a stream: `sizes` are inner Ethernet frames without checksum, in turn; `rate` 0 is as fast as can be. */
@@ -17,6 +17,31 @@ export interface Stream {
   readonly flows: number;
   readonly rate: number;
   readonly seconds: number;
+  /** Ends after so many frames, if that is before the time is over. */
+  readonly frames?: number;
+  /** Left out: the first client to the second. */
+  readonly route?: Route;
+  /** Inner source addresses; left out: that of the sending client's vxlan0. */
+  readonly sources?: Addresses;
+  /** Inner destination addresses; left out: that of the receiving client's vxlan0. */
+  readonly destinations?: Addresses;
+  /** Runs at the lowest priority and leaves its core to whoever wants it; left out: runs as any other program. */
+  readonly yielding?: boolean;
+}
+
+/** Which client sends to which. */
+export interface Route {
+  readonly from: Client;
+  readonly to: Client;
+}
+
+export const THERE: Route = { from: CLIENT1, to: CLIENT2 };
+export const BACK: Route = { from: CLIENT2, to: CLIENT1 };
+
+/** MAC addresses counted up from the first, whose lower three bytes are zero if there are several. */
+export interface Addresses {
+  readonly first: string;
+  readonly count: number;
 }
 
 /** A stream under way; `sent` resolves at its end, rejects if the generator fails. */
@@ -31,26 +56,34 @@ export function buildGenerator(): void {
   run(["cc", ...flags, "-o", PROGRAM, join(ROOT, "bench/generator.c")]);
 }
 
-/** Starts a stream from the first client's eth0 to the second client's vxlan0. The clients must be acquainted. */
+/** Starts a stream from one client's eth0 to the other's vxlan0. The clients must be acquainted. */
 export function generate(stream: Stream): Sending {
+  const { from, to } = stream.route ?? THERE;
+  const sources = stream.sources ?? { first: readLink(from.namespace, "vxlan0").mac, count: 1 };
+  const destinations = stream.destinations ?? { first: readLink(to.namespace, "vxlan0").mac, count: 1 };
   const options = {
     device: "eth0",
-    vni: CLIENT1.vni,
-    "outer-mac-from": readLink(CLIENT1.namespace, "eth0").mac,
-    "outer-mac-to": readLink(SWITCH.namespace, CLIENT1.uplink).mac,
-    "outer-from": CLIENT1.underlay,
+    vni: from.vni,
+    "outer-mac-from": readLink(from.namespace, "eth0").mac,
+    "outer-mac-to": readLink(SWITCH.namespace, from.uplink).mac,
+    "outer-from": from.underlay,
     "outer-to": SWITCH.underlay,
-    "inner-mac-from": readLink(CLIENT1.namespace, "vxlan0").mac,
-    "inner-mac-to": readLink(CLIENT2.namespace, "vxlan0").mac,
-    "inner-from": CLIENT1.overlay,
+    "inner-mac-from": sources.first,
+    "inner-mac-to": destinations.first,
+    "inner-from": from.overlay,
     "inner-to": NOBODY,
+    sources: sources.count,
+    destinations: destinations.count,
     sizes: stream.sizes.join(","),
     flows: stream.flows,
     rate: stream.rate,
+    frames: stream.frames ?? 0,
     seconds: Math.ceil(stream.seconds),
   };
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const running = start(inside(CLIENT1.namespace, [PROGRAM, ...words]), (stream.seconds + 10) * 1000);
+  const priority = stream.yielding ? ["nice", "-n", "19"] : [];
+  const command = inside(from.namespace, [...priority, PROGRAM, ...words]);
+  const running = start(command, (stream.seconds + 10) * 1000);
   const sent = running.finished.then((output) => JSON.parse(output));
   sent.catch(() => undefined);
   return { sent };

@@ -6,6 +6,9 @@
 //
 // The clients are the kernel's own VXLAN, left as they come. Each device is made inside a namespace; the machine's
 // own is not touched. The VNIs differ because the kernel's bridge, which we compare with, needs that.
+//
+// For measures that need more ports, client2 answers to a whole range of further VTEP addresses. What is sent to them,
+// with a VNI of their own, arrives in its vxlan1, which is silent: whatever it counts, the generator has sent.
 
 import { existsSync } from "node:fs";
 import { run } from "./process.ts";
@@ -44,10 +47,16 @@ export const CLIENT2: Client = {
   vni: 4101,
   uplink: "e2",
 };
+/** Further VTEPs, all of them in the second client. `underlay(i)`, i from 0, is an address of the range. */
+export const EXTRA = {
+  vni: 4102,
+  range: "10.122.128.0/17",
+  underlay: (index: number) => `10.122.${128 + ((index + 1) >> 8)}.${(index + 1) & 255}`,
+} as const;
 const NAMESPACES = [SWITCH.namespace, CLIENT1.namespace, CLIENT2.namespace];
 
-/** Builds the three hosts anew; what a killed run may have left behind is removed first. */
-export function labUp(): void {
+/** Builds the three hosts anew, with further VTEPs if asked; what a killed run may have left behind is removed first. */
+export function labUp(extraPorts = 0): void {
   labDown();
   removeLeftovers();
   for (const namespace of NAMESPACES) {
@@ -58,6 +67,7 @@ export function labUp(): void {
     connect(client);
     plugIn(client);
   }
+  if (extraPorts > 0) plugInExtra();
 }
 
 /** Ends whatever runs in the hosts and removes them; does nothing where there are none. */
@@ -135,6 +145,47 @@ function plugIn(client: Client): void {
     `addr add ${client.overlay}/24 dev vxlan0`,
     "link set vxlan0 up",
   ]);
+}
+
+/** One route leads to all further VTEPs, by way of the second client's own address: it is the only neighbour to ask for. */
+function plugInExtra(): void {
+  ip(SWITCH.namespace, [
+    `route add ${EXTRA.range} via ${CLIENT2.underlay} dev ${CLIENT2.uplink} src ${SWITCH.underlay}`,
+  ]);
+  ip(CLIENT2.namespace, [
+    `route add local ${EXTRA.range} dev lo`,
+    `link add vxlan1 type vxlan id ${EXTRA.vni} dstport 4789 remote ${SWITCH.underlay} local ${CLIENT2.underlay} dev eth0 nolearning`,
+  ]);
+  disableIpv6(CLIENT2, "vxlan1");
+  ip(CLIENT2.namespace, ["link set vxlan1 up"]);
+}
+
+/** A device with IPv6 speaks of itself: neighbours, routers, groups. */
+function disableIpv6(client: Client, device: string): void {
+  const script = `echo 1 > /proc/sys/net/ipv6/conf/${device}/disable_ipv6`;
+  run(inside(client.namespace, ["sh", "-c", script]));
+}
+
+/**
+ * Makes the clients say nothing of their own and learn nothing: from then on every frame that their vxlan0 counts is the
+ * generator's, and costs there the same whatever its source. They must be acquainted.
+ */
+export function hush(): void {
+  for (const [client, other] of [
+    [CLIENT1, CLIENT2],
+    [CLIENT2, CLIENT1],
+  ]) {
+    disableIpv6(client, "vxlan0");
+    ip(client.namespace, [
+      `neigh replace ${other.overlay} lladdr ${readLink(other.namespace, "vxlan0").mac} dev vxlan0 nud permanent`,
+      "link set vxlan0 type vxlan nolearning",
+    ]);
+  }
+}
+
+/** What users of switches have to type that drop the clients' offloads: without it their TCP does not pass. */
+export function switchOffChecksums(client: Client): void {
+  run(inside(client.namespace, ["ethtool", "-K", "eth0", "tx", "off"]));
 }
 
 function kill(pid: number): void {
