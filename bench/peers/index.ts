@@ -1,14 +1,17 @@
 // The switches that are compared, in the order of the report's columns. The first one is what the others are measured by.
 
+import { dgram } from "./dgram.ts";
 import { kernelBridge } from "./kernel-bridge.ts";
 import { openVswitch } from "./ovs.ts";
 import type { PeerKind } from "./peer.ts";
-import { vxswitch } from "./vxswitch.ts";
+import { vxswitch, vxswitchWith } from "./vxswitch.ts";
 
 export const PEERS: readonly PeerKind[] = [
   kernelBridge,
   openVswitch("ovs-afxdp", "afxdp"),
   openVswitch("ovs-afpacket", "system"),
+  dgram,
   vxswitch("udp"),
-  vxswitch("auto"),
+  vxswitch("ring"),
+  vxswitchWith("vxswitch-ring-spin", { io: "ring", spin: "always" }, ["round-trip", "round-trip-load"]),
 ];

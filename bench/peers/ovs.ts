@@ -6,9 +6,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CLIENT1, CLIENT2, type Client, inside, ip, readLink, SWITCH } from "../lab.ts";
+import {
+  CLIENT1,
+  CLIENT2,
+  type Client,
+  EXTRA,
+  inside,
+  ip,
+  readLink,
+  SWITCH,
+  switchOffChecksums,
+} from "../lab.ts";
 import { isInstalled, type Running, run, start, waitUntil } from "../process.ts";
-import type { Peer, PeerKind } from "./peer.ts";
+import type { Layout, Peer, PeerKind } from "./peer.ts";
 
 const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 /** OVS takes the source address of a tunnel from a subnet that holds the remote: one that only client1 is in, and a wider. */
@@ -27,15 +37,16 @@ export function openVswitch(name: string, portType: "afxdp" | "system"): PeerKin
       isInstalled("ovs-vswitchd") && isInstalled("ethtool")
         ? undefined
         : "not installed: apt-get install openvswitch-switch ethtool",
-    start: () => startOvs(portType),
+    lacks: ({ traceGarbage }) => (traceGarbage ? "collects no garbage" : undefined),
+    start: (layout) => startOvs(portType, layout),
   };
 }
 
-async function startOvs(portType: string): Promise<Peer> {
+async function startOvs(portType: string, layout: Layout): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), "vxbench-ovs-"));
   const running: Running[] = [];
   const stop = async () => {
-    for (const one of running.reverse()) await one.stop();
+    for (const one of running.toReversed()) await one.stop();
     rmSync(directory, { recursive: true, force: true });
   };
   try {
@@ -45,6 +56,7 @@ async function startOvs(portType: string): Promise<Peer> {
     running.push(daemon);
     await waitUntil("ovs-vswitchd", START_TIMEOUT_MS, () => answers(directory, ["--timeout=1", "init"]));
     configure(directory, portType);
+    addLayout(directory, layout);
     return { pids: [daemon.pid], stop };
   } catch (error) {
     await stop();
@@ -90,11 +102,36 @@ function configure(directory: string, portType: string): void {
   vsctl(directory, ["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev"]);
   for (const [client, prefixLength] of UPLINKS) {
     addUplink(directory, client, prefixLength, portType);
-    const options = [`options:remote_ip=${client.underlay}`, `options:key=${client.vni}`];
-    const port = `vx${client.vni}`;
-    vsctl(directory, ["add-port", "br0", port, "--", "set", "interface", port, "type=vxlan", ...options]);
-    run(inside(client.namespace, ["ethtool", "-K", "eth0", "tx", "off"]));
+    addTunnel(directory, `vx${client.vni}`, client.underlay, client.vni);
+    switchOffChecksums(client);
   }
+}
+
+function addTunnel(directory: string, port: string, remote: string, vni: number): void {
+  const options = [`options:remote_ip=${remote}`, `options:key=${vni}`];
+  vsctl(directory, ["add-port", "br0", port, "--", "set", "interface", port, "type=vxlan", ...options]);
+}
+
+/** What a measure asks for beyond two ports. The route to further VTEPs went with the uplink's address. */
+function addLayout(directory: string, { extraPorts = 0, mirror, addressesMax }: Layout): void {
+  const bridge = `br-${CLIENT2.uplink}`;
+  if (extraPorts > 0)
+    ip(SWITCH.namespace, [`route replace ${EXTRA.range} via ${CLIENT2.underlay} dev ${bridge}`]);
+  for (let index = 0; index < extraPorts; index++) {
+    addTunnel(directory, `extra${index}`, EXTRA.underlay(index), EXTRA.vni);
+  }
+  if (addressesMax !== undefined)
+    vsctl(directory, ["set", "bridge", "br0", `other-config:mac-table-size=${addressesMax}`]);
+  if (mirror) addMirror(directory);
+}
+
+/** An internal port takes part in the bridge until the mirror reserves it. */
+function addMirror(directory: string): void {
+  const port = ["add-port", "br0", "mirror0", "--", "set", "interface", "mirror0", "type=internal"];
+  const mirror = ["--id=@m", "create", "mirror", "name=m0", "select_all=true", "output_port=@p"];
+  const reserve = ["--", "--id=@p", "get", "port", "mirror0", "--", ...mirror];
+  vsctl(directory, [...port, ...reserve, "--", "set", "bridge", "br0", "mirrors=@m"]);
+  ip(SWITCH.namespace, ["link set mirror0 up"]);
 }
 
 /** The uplink's address moves to the bridge that takes it in; neighbours are told, for OVS only learns them by chance. */
