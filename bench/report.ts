@@ -2,35 +2,38 @@
 // first peer.
 
 import type { Figure, Measure } from "./measures/measure.ts";
+import type { Row, Samples } from "./samples.ts";
 import { median, spread } from "./statistics.ts";
 
 const CELL_REASON_MAX = 60;
 
-type Row = Omit<Figure, "value"> & { readonly measure: string };
+type MeasuredRow = Row & { readonly measure: string };
 
-/** All figures of all rounds. A row appears where its first figure did; a measure that always failed comes last. */
+/** The figures of one suite. A row appears where its first figure did; a measure that always failed comes last. */
 export class Report {
   readonly #peers: readonly string[];
-  readonly #rows = new Map<string, Row>();
-  readonly #values = new Map<string, number[]>();
+  readonly #samples: Samples;
+  readonly #rows = new Map<string, MeasuredRow>();
   readonly #failed = new Set<string>();
   readonly #failures = new Map<string, string[]>();
   readonly #absences = new Map<string, string>();
-  #highestLoadPercent = 0;
 
-  constructor(peers: readonly string[]) {
+  /** Values go to `samples`, which the reports of a run share. */
+  constructor(peers: readonly string[], samples: Samples) {
     this.#peers = peers;
+    this.#samples = samples;
   }
 
-  add(peer: string, measure: Measure, { value, ...row }: Figure): void {
+  /** Notes that a figure, whose value is among the samples, belongs into this report. */
+  add(measure: Measure, { value: _, ...row }: Figure): void {
     this.#rows.set(row.title, { ...row, measure: measure.title });
-    append(this.#values, `${peer} ${row.title}`, value);
   }
 
   /** Notes that a measure gave no figures in a round, and why. */
   fail(peer: string, measure: Measure, reason: string): void {
     this.#failed.add(measure.title);
-    append(this.#failures, `${peer} ${measure.title}`, reason);
+    const key = `${peer} ${measure.title}`;
+    this.#failures.set(key, [...(this.#failures.get(key) ?? []), reason]);
   }
 
   /** Notes that a peer could not be measured at all, in one round or in each. */
@@ -38,13 +41,17 @@ export class Report {
     this.#absences.set(peer, reason);
   }
 
-  /** Notes how busy the machine was with other things just before a peer was measured. */
-  noteLoad(percent: number): void {
-    this.#highestLoadPercent = Math.max(this.#highestLoadPercent, percent);
+  /** The main table's rows. */
+  get rows(): readonly Row[] {
+    return [...this.#rows.values()].filter((row) => row.detail !== true);
   }
 
-  get highestLoadPercent(): number {
-    return this.#highestLoadPercent;
+  /** The peers that have a value or an excuse, in the order of the columns. */
+  get peers(): readonly string[] {
+    const hasValue = (peer: string) =>
+      [...this.#rows.keys()].some((title) => this.#samples.of(peer, title).length > 0);
+    const hasFailed = (peer: string) => [...this.#failures.keys()].some((key) => key.startsWith(`${peer} `));
+    return this.#peers.filter((peer) => hasValue(peer) || hasFailed(peer));
   }
 
   /** The main table, then the details that explain it, then what went wrong. */
@@ -58,39 +65,27 @@ export class Report {
     return parts.join("\n\n");
   }
 
-  #emptyRows(): Row[] {
+  #emptyRows(): MeasuredRow[] {
     const measured = new Set([...this.#rows.values()].map((row) => row.measure));
     const missing = [...this.#failed].filter((title) => !measured.has(title));
     return missing.map((title) => ({ title, measure: title, unit: "", digits: 0 }));
   }
 
-  /** Every value of every round, for plots. */
-  samples(): Record<string, Record<string, number[]>> {
-    const ofPeer = (peer: string) =>
-      [...this.#rows.keys()].map((title) => [title, this.#values.get(`${peer} ${title}`) ?? []]);
-    return Object.fromEntries(this.#peers.map((peer) => [peer, Object.fromEntries(ofPeer(peer))]));
+  #table(rows: readonly MeasuredRow[]): string {
+    const { peers } = this;
+    const body = rows.map((row) => [row.title, row.unit, ...peers.map((peer) => this.#cell(peer, row))]);
+    return table(["measure", "unit", ...peers], body);
   }
 
-  #table(rows: readonly Row[]): string {
-    const head = ["measure", "unit", ...this.#peers];
-    const body = rows.map((row) => [
-      row.title,
-      row.unit,
-      ...this.#peers.map((peer) => this.#cell(peer, row)),
-    ]);
-    const rule = ["---", "---", ...this.#peers.map(() => "---")];
-    return [head, rule, ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-  }
-
-  #cell(peer: string, row: Row): string {
-    const values = this.#values.get(`${peer} ${row.title}`);
-    if (values === undefined) return this.#excuse(peer, row);
+  #cell(peer: string, row: MeasuredRow): string {
+    const values = this.#samples.of(peer, row.title);
+    if (values.length === 0) return this.#excuse(peer, row);
     const { min, max } = spread(values);
     const show = (value: number) => value.toFixed(row.digits);
     return `**${show(median(values))}** (${show(min)}–${show(max)})${this.#ratio(peer, row, median(values))}`;
   }
 
-  #excuse(peer: string, row: Row): string {
+  #excuse(peer: string, row: MeasuredRow): string {
     const reason = this.#failures.get(`${peer} ${row.measure}`)?.at(-1);
     if (reason === undefined) return "–";
     return reason.length <= CELL_REASON_MAX ? reason.replaceAll("|", "/") : "failed, see below";
@@ -105,14 +100,14 @@ export class Report {
   }
 
   #ratio(peer: string, row: Row, value: number): string {
-    const base = this.#values.get(`${this.#peers[0]} ${row.title}`);
-    if (peer === this.#peers[0] || base === undefined || row.better === undefined) return "";
-    return ` ${(value / median(base)).toFixed(2)} ×`;
+    const base = this.#samples.median(this.#peers[0], row.title);
+    if (peer === this.#peers[0] || !base || row.better === undefined) return "";
+    return ` ${(value / base).toFixed(2)} ×`;
   }
 }
 
-function append<T>(lists: Map<string, T[]>, key: string, value: T): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
+/** A Markdown table. */
+export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const rule = head.map(() => "---");
+  return [head, rule, ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

@@ -1,83 +1,31 @@
 // The end-to-end benchmark: kernel VXLAN clients at both ends, each switch in turn between them, in interleaved rounds.
 //
-// To add a switch: a file in peers/ and a line in its index. To add a measure: a file in measures/ and a line in its
-// index. A lab is built anew for each switch and round, so that nothing one of them does to it reaches the next.
+// To add a switch: a file in peers/ and a line in its index. To add a measure: a file in measures/ and a line in a suite.
+// A lab is built anew for each switch, layout and round, so that nothing one of them does to it reaches the next.
 
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { buildGenerator } from "./generator.ts";
 import { acquaint, labDown, labUp } from "./lab.ts";
 import { describeMachine } from "./machine.ts";
-import { MEASURES } from "./measures/index.ts";
 import type { Measure } from "./measures/measure.ts";
-import { PEERS } from "./peers/index.ts";
-import type { Peer, PeerKind } from "./peers/peer.ts";
+import type { Layout, Peer, PeerKind } from "./peers/peer.ts";
+import { type Plan, readPlan, UsageError } from "./plan.ts";
 import { Report } from "./report.ts";
 import { writeSection } from "./results.ts";
 import { ROOT } from "./root.ts";
+import { Samples } from "./samples.ts";
+import type { Suite } from "./suites.ts";
+import { targetsMarkdown } from "./targets.ts";
 import { machineCpuSeconds, stolenCpuSeconds } from "./usage.ts";
 
 const BUSY_WINDOW_MS = 500;
-
-const USAGE = `usage: npm run bench -- [options]
-  --rounds N        rounds, each with every switch in turn (default 5)
-  --seconds N       length of a measurement (default 3)
-  --only A,B        these switches alone: ${PEERS.map((peer) => peer.name).join(", ")}
-  --measures A,B    these measures alone, or "all" for the optional ones too:
-                    ${MEASURES.map((measure) => measure.name + (measure.optional ? "*" : "")).join(", ")} (* optional)
-  --dry-run         print the tables, leave bench/RESULTS.md as it is`;
-
-interface Plan {
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly peers: readonly PeerKind[];
-  readonly measures: readonly Measure[];
-  readonly dryRun: boolean;
-}
-
-class UsageError extends Error {}
-
-function readPlan(): Plan {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: "string", default: "5" },
-      seconds: { type: "string", default: "3" },
-      only: { type: "string", default: "all" },
-      measures: { type: "string" },
-      "dry-run": { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) throw new UsageError(USAGE);
-  return {
-    rounds: parseCount("rounds", values.rounds, 100),
-    seconds: parseCount("seconds", values.seconds, 300),
-    peers: select("only", PEERS, values.only),
-    measures:
-      values.measures === undefined
-        ? MEASURES.filter((measure) => measure.optional !== true)
-        : select("measures", MEASURES, values.measures),
-    dryRun: values["dry-run"],
-  };
-}
-
-function parseCount(option: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new UsageError(`--${option}: expected a whole number from 1 to ${max}, got "${text}"`);
-}
-
-function select<T extends { readonly name: string }>(option: string, all: readonly T[], words: string): T[] {
-  if (words === "all") return [...all];
-  const names = words.split(",");
-  const unknown = names.filter((name) => !all.some((one) => one.name === name));
-  if (unknown.length > 0) throw new UsageError(`--${option}: there is no ${unknown.join(", ")}\n\n${USAGE}`);
-  return all.filter((one) => names.includes(one.name));
-}
+/** What the last lab leaves to the kernel (a million addresses to free) is done below this. */
+const QUIET_PERCENT = 10;
+const QUIET_WINDOWS_MAX = 20;
 
 /** Holds a name that only one process can have: two benchmarks at a time would measure each other. */
 function excludeOthers(): Promise<void> {
@@ -95,17 +43,117 @@ function cleanUpAtExit(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
 }
 
-async function measureAll(plan: Plan): Promise<Report> {
-  const report = new Report(plan.peers.map((peer) => peer.name));
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const kind of plan.peers) {
-      const busy = await busyPercent();
-      report.noteLoad(busy);
-      say(`round ${round} of ${plan.rounds}: ${kind.name} (machine before: ${busy.toFixed(0)} % busy)`);
-      await measurePeer(plan, kind, report);
+/** One run: its plan and what came of it so far. */
+class Run {
+  readonly samples = new Samples();
+  readonly reports: ReadonlyMap<Suite, Report>;
+  readonly #plan: Plan;
+  highestLoadPercent = 0;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    const peers = plan.peers.map((peer) => peer.name);
+    this.reports = new Map(plan.suites.map((suite) => [suite, new Report(peers, this.samples)]));
+  }
+
+  async measureAll(): Promise<void> {
+    const { rounds, peers } = this.#plan;
+    for (let round = 1; round <= rounds; round++) {
+      for (const kind of peers) {
+        const busy = await quietPercent();
+        this.highestLoadPercent = Math.max(this.highestLoadPercent, busy);
+        say(`round ${round} of ${rounds}: ${kind.name} (machine before: ${busy.toFixed(0)} % busy)`);
+        await this.#measurePeer(kind, this.#measuresFor(kind, round));
+      }
     }
   }
-  return report;
+
+  /** Each measure once, whichever suites it is in. */
+  #measuresFor(kind: PeerKind, round: number): Measure[] {
+    const all = [...new Set(this.#plan.suites.flatMap((suite) => suite.measures))];
+    return all.filter(
+      (measure) =>
+        (kind.measures?.includes(measure.name) ?? true) &&
+        (this.#plan.peersNamed || (measure.peers?.includes(kind.name) ?? true)) &&
+        (measure.once !== true || round === 1),
+    );
+  }
+
+  async #measurePeer(kind: PeerKind, measures: readonly Measure[]): Promise<void> {
+    const obstacle = kind.obstacle();
+    if (obstacle !== undefined) {
+      for (const report of this.#reportsOf(measures)) report.absent(kind.name, obstacle);
+      return;
+    }
+    for (const group of byLayout(measures)) {
+      const layout = group[0].layout ?? {};
+      const lack = kind.lacks?.(layout);
+      if (lack === undefined) await this.#measureInLab(kind, layout, group);
+      else for (const measure of group) this.#fail(kind, measure, lack);
+    }
+  }
+
+  async #measureInLab(kind: PeerKind, layout: Layout, measures: readonly Measure[]): Promise<void> {
+    labUp(layout.extraPorts);
+    try {
+      const peer = await kind.start(layout);
+      try {
+        for (const measure of measures) await this.#measureOnce(kind, peer, layout, measure);
+      } finally {
+        await peer.stop();
+      }
+    } catch (error) {
+      say(`  ${reason(error)}`);
+      for (const report of this.#reportsOf(measures)) report.absent(kind.name, reason(error));
+    } finally {
+      labDown();
+    }
+  }
+
+  async #measureOnce(kind: PeerKind, peer: Peer, layout: Layout, measure: Measure): Promise<void> {
+    const obstacle = measure.obstacle?.();
+    if (obstacle !== undefined) return this.#fail(kind, measure, obstacle);
+    try {
+      acquaint(); // a switch may have forgotten them under load
+      for (const figure of await measure.run({ peer, layout, seconds: this.#plan.seconds })) {
+        say(`  ${figure.title}: ${figure.value.toFixed(figure.digits)} ${figure.unit}`);
+        this.samples.add(kind.name, figure.title, figure.value);
+        for (const report of this.#reportsOf([measure])) report.add(measure, figure);
+      }
+    } catch (error) {
+      say(`  ${measure.title}: ${reason(error)}`);
+      this.#fail(kind, measure, reason(error));
+    }
+  }
+
+  #fail(kind: PeerKind, measure: Measure, why: string): void {
+    for (const report of this.#reportsOf([measure])) report.fail(kind.name, measure, why);
+  }
+
+  #reportsOf(measures: readonly Measure[]): Report[] {
+    const concerned = [...this.reports].filter(([suite]) =>
+      suite.measures.some((one) => measures.includes(one)),
+    );
+    return concerned.map(([, report]) => report);
+  }
+}
+
+/** Measures that need the same lab and switch, one after the other in the same. */
+function byLayout(measures: readonly Measure[]): Measure[][] {
+  const groups = new Map<string, Measure[]>();
+  for (const measure of measures) {
+    const key = JSON.stringify(measure.layout ?? {});
+    groups.set(key, [...(groups.get(key) ?? []), measure]);
+  }
+  return [...groups.values()];
+}
+
+/** Waits for the machine to be quiet, but not for ever; returns how busy it still is. */
+async function quietPercent(): Promise<number> {
+  let busy = await busyPercent();
+  for (let window = 1; busy > QUIET_PERCENT && window < QUIET_WINDOWS_MAX; window++)
+    busy = await busyPercent();
+  return busy;
 }
 
 /** How busy the machine is with other things, which would be measured along. */
@@ -113,41 +161,6 @@ async function busyPercent(): Promise<number> {
   const before = machineCpuSeconds();
   await sleep(BUSY_WINDOW_MS);
   return ((machineCpuSeconds() - before) / (BUSY_WINDOW_MS / 1000) / availableParallelism()) * 100;
-}
-
-async function measurePeer(plan: Plan, kind: PeerKind, report: Report): Promise<void> {
-  const obstacle = kind.obstacle();
-  if (obstacle !== undefined) return report.absent(kind.name, obstacle);
-  labUp();
-  try {
-    const peer = await kind.start();
-    try {
-      acquaint();
-      for (const measure of plan.measures) await measureOnce(plan, kind, peer, measure, report);
-    } finally {
-      await peer.stop();
-    }
-  } catch (error) {
-    say(`  ${reason(error)}`);
-    report.absent(kind.name, reason(error));
-  } finally {
-    labDown();
-  }
-}
-
-async function measureOnce(plan: Plan, kind: PeerKind, peer: Peer, measure: Measure, report: Report) {
-  const obstacle = measure.obstacle?.();
-  if (obstacle !== undefined) return report.fail(kind.name, measure, obstacle);
-  try {
-    acquaint(); // a switch may have forgotten them under load
-    for (const figure of await measure.run({ peer, seconds: plan.seconds })) {
-      say(`  ${figure.title}: ${figure.value.toFixed(figure.digits)} ${figure.unit}`);
-      report.add(kind.name, measure, figure);
-    }
-  } catch (error) {
-    say(`  ${measure.title}: ${reason(error)}`);
-    report.fail(kind.name, measure, reason(error));
-  }
 }
 
 /** Errors end up in a Markdown list: one line. */
@@ -160,17 +173,14 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function section(plan: Plan, machine: string, report: Report, stolenSeconds: number): string {
-  return `## End to end
+function section(plan: Plan, machine: string, suite: Suite, report: Report): string {
+  return `## ${suite.title}
 
 Kernel VXLAN clients at both ends, the switch between them, three network namespaces joined by veth. Medians of
 ${plan.rounds} interleaved rounds, ${plan.seconds} s a measurement, in parentheses the lowest and the highest, then the ratio to ${plan.peers[0].name}.
-Frames are inner Ethernet frames; a second's are those delivered into the receiving client's own vxlan device while
-the generator offers more than the switch forwards.
+${suite.about}
 
 ${machine}
-- other load before the measurements: at most ${report.highestLoadPercent.toFixed(0)} % of the machine
-- taken away by the hypervisor during the run: ${stolenSeconds.toFixed(1)} CPU seconds
 
 ${report.markdown()}
 `;
@@ -182,13 +192,23 @@ async function main(): Promise<void> {
   await excludeOthers();
   cleanUpAtExit();
   buildGenerator();
-  const machine = describeMachine(["npm run bench --", ...process.argv.slice(2)].join(" "));
+  const command = describeMachine(["npm run bench --", ...process.argv.slice(2)].join(" "));
   const stolenBefore = stolenCpuSeconds();
-  const report = await measureAll(plan);
-  const markdown = section(plan, machine, report, stolenCpuSeconds() - stolenBefore);
-  writeFileSync(join(ROOT, "build/bench/samples.json"), JSON.stringify(report.samples(), null, 2));
-  process.stdout.write(markdown);
-  if (!plan.dryRun) writeSection("end-to-end", markdown);
+  const run = new Run(plan);
+  await run.measureAll();
+  writeFileSync(join(ROOT, "build/bench/samples.json"), JSON.stringify(run.samples, null, 2));
+  const machine = `${command}
+- other load before the measurements: at most ${run.highestLoadPercent.toFixed(0)} % of the machine
+- taken away by the hypervisor during the run: ${(stolenCpuSeconds() - stolenBefore).toFixed(1)} CPU seconds`;
+  for (const [suite, report] of run.reports) publish(plan, suite.name, section(plan, machine, suite, report));
+  const targets = `## Targets\n\n${machine}\n\n${targetsMarkdown(run.samples)}\n`;
+  if (plan.complete) publish(plan, "targets", targets);
+  else process.stdout.write(targets);
+}
+
+function publish(plan: Plan, name: string, markdown: string): void {
+  process.stdout.write(`${markdown}\n`);
+  if (!plan.dryRun) writeSection(name, markdown);
 }
 
 try {

@@ -1,42 +1,48 @@
-// Frames a second, counted where they count: delivered into the second client's own vxlan0, after its kernel has taken
-// them apart. The generator offers more than any switch here forwards.
+// Frames a second, delivered into the second client's own vxlan0. The generator offers more than any switch here forwards.
 
-import { setTimeout as sleep } from "node:timers/promises";
-import { generate, type Stream } from "../generator.ts";
-import { CLIENT2, readLink } from "../lab.ts";
-import type { Peer } from "../peers/peer.ts";
-import { machineCpuSeconds, processCpuSeconds } from "../usage.ts";
-import type { Figure, Measure, Setting } from "./measure.ts";
+import type { Figure, Measure } from "./measure.ts";
+import { AT_FULL_RATE, cpuFigures, observe, type Window } from "./window.ts";
 
-const WARM_UP_SECONDS = 0.5;
-const AT_FULL_RATE = 0;
+/** The largest inner frame whose datagram an underlay MTU of 1500 carries: 1518 on the wire, checksum included. */
+export const LARGEST_FRAME = 1464;
 
-/** What one window of time saw. */
-export interface Window {
-  readonly seconds: number;
-  /** Frames delivered to the receiving client. */
-  readonly delivered: number;
-  /** Frames that the receiving client's vxlan0 counted and then had no room for. */
-  readonly overflowed: number;
-  readonly offeredPerSecond: number;
-  readonly machineCpuSeconds: number;
-  readonly peerCpuSeconds: number;
+/** Sizes of frames in the order in which they leave, each of another flow than the one before. */
+export interface Mixture {
+  readonly name: string;
+  readonly title: string;
+  readonly sizes: readonly number[];
 }
 
-/** Delivered frames a second under overload, of one size or of several in turn. */
-export function frames(sizes: readonly number[], flows: number): Measure {
-  const title = `${sizes.join("/")}-byte frames, ${flows} ${flows === 1 ? "flow" : "flows"}`;
+/** No two neighbours are alike, neither in flow nor in length: nothing can be forwarded as a run. */
+export const ALTERNATING: Mixture = {
+  name: "alternating",
+  title: "64 and 1400 bytes alternating",
+  sizes: [64, 1400],
+};
+
+/** The simple IMIX, 7 : 4 : 1, spread so that large and small alternate as far as they go. */
+export const IMIX: Mixture = {
+  name: "imix",
+  title: `IMIX (7 × 64, 4 × 594, 1 × ${LARGEST_FRAME} bytes)`,
+  sizes: [64, 594, 64, 594, 64, LARGEST_FRAME, 64, 594, 64, 594, 64, 64],
+};
+
+/** Delivered frames a second under overload. */
+export function frames(size: number | Mixture, flows: number): Measure {
+  const mixture =
+    typeof size === "number" ? { name: String(size), title: `${size}-byte frames`, sizes: [size] } : size;
+  const title = `${mixture.title}, ${flows} ${flows === 1 ? "flow" : "flows"}`;
   return {
-    name: `frames-${sizes.join("+")}-${flows}`,
+    name: `frames-${mixture.name}-${flows}`,
     title,
     run: async (setting) => {
-      const window = await observe(setting, { sizes, flows, rate: AT_FULL_RATE });
+      const window = await observe(setting, { sizes: mixture.sizes, flows, rate: AT_FULL_RATE });
       const row = { unit: "kpps", digits: 0 };
       return [
         { ...row, title, better: "more", value: window.delivered / window.seconds / 1000 },
         { ...row, title: `${title}: offered`, detail: true, value: window.offeredPerSecond / 1000 },
         ...overflow(title, window),
-        ...cpu(title, setting.peer, window).map((figure) => ({ ...figure, detail: true })),
+        ...cpuFigures(title, setting.peer, window).map((figure) => ({ ...figure, detail: true })),
       ];
     },
   };
@@ -52,62 +58,14 @@ export function cpuPerFrame(size: number, flows: number, rate: number): Measure 
       const window = await observe(setting, { sizes: [size], flows, rate });
       const share = (window.delivered / window.seconds / window.offeredPerSecond) * 100;
       return [
-        ...cpu(title, setting.peer, window),
+        ...cpuFigures(title, setting.peer, window),
         { title: `${title}: delivered`, unit: "%", digits: 1, detail: true, value: share },
       ];
     },
   };
 }
 
-/** Sends a stream and looks at a window in its middle, when it has reached its full rate. */
-export async function observe(setting: Setting, stream: Omit<Stream, "seconds">): Promise<Window> {
-  const { sent } = generate({ ...stream, seconds: WARM_UP_SECONDS + setting.seconds + 0.5 });
-  const early = sent.then(() => {
-    throw new Error("the generator ended before the window did");
-  });
-  const window = (async () => {
-    await sleep(WARM_UP_SECONDS * 1000);
-    const before = look(setting.peer);
-    await sleep(setting.seconds * 1000);
-    return difference(before, look(setting.peer));
-  })();
-  const observed = await Promise.race([early, window]);
-  const { frames, seconds } = await sent;
-  return { ...observed, offeredPerSecond: frames / seconds };
-}
-
-function look(peer: Peer) {
-  const cpu = { machine: machineCpuSeconds(), peer: processCpuSeconds(peer.pids) };
-  // Reading the counter takes a while on a busy machine; the middle is the best guess of when it was read.
-  const start = performance.now();
-  const link = readLink(CLIENT2.namespace, "vxlan0");
-  return { ...cpu, link, timeMs: (start + performance.now()) / 2 };
-}
-
-function difference(before: ReturnType<typeof look>, after: ReturnType<typeof look>) {
-  const overflowed = after.link.rxDropped - before.link.rxDropped;
-  return {
-    seconds: (after.timeMs - before.timeMs) / 1000,
-    delivered: after.link.rxPackets - before.link.rxPackets,
-    overflowed,
-    machineCpuSeconds: after.machine - before.machine,
-    peerCpuSeconds: after.peer - before.peer,
-  };
-}
-
 function overflow(title: string, window: Window): Figure[] {
   const value = window.overflowed / window.seconds / 1000;
   return [{ title: `${title}: overflowed in client2`, unit: "kpps", digits: 0, detail: true, value }];
-}
-
-function cpu(title: string, peer: Peer, window: Window): Figure[] {
-  const row = { unit: "s/Mframe", digits: 2, better: "less" } as const;
-  const millions = window.delivered / 1e6;
-  const machine = { ...row, title: `${title}: whole machine`, value: window.machineCpuSeconds / millions };
-  const process = {
-    ...row,
-    title: `${title}: the switch's process`,
-    value: window.peerCpuSeconds / millions,
-  };
-  return peer.pids.length === 0 ? [machine] : [machine, process];
 }

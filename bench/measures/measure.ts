@@ -1,10 +1,11 @@
-// What a measure takes and gives. Each has a file of its own and is listed in index.ts.
+// What a measure takes and gives. Each kind has a file of its own and is listed in a suite.
 
-import type { Peer } from "../peers/peer.ts";
+import type { Layout, Peer } from "../peers/peer.ts";
 
 /** What is measured, and for how long. The lab is up, the peer forwards, the clients are acquainted. */
 export interface Setting {
   readonly peer: Peer;
+  readonly layout: Layout;
   readonly seconds: number;
 }
 
@@ -22,8 +23,12 @@ export interface Figure {
 export interface Measure {
   readonly name: string;
   readonly title: string;
-  /** Run only where asked for by name. */
-  readonly optional?: boolean;
+  /** The lab and switch that it needs; left out: two ports and no more. */
+  readonly layout?: Layout;
+  /** The peers that it is for, unless others are asked for by name; left out: all. */
+  readonly peers?: readonly string[];
+  /** In the first round alone: it takes long, or counts what does not vary. */
+  readonly once?: boolean;
   /** Why this machine cannot measure it, with the remedy; undefined if it can. */
   obstacle?(): string | undefined;
   run(setting: Setting): Promise<Figure[]>;

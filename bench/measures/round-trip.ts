@@ -1,24 +1,76 @@
-// Round trip from client to client by ping, one echo every 2 ms: the switch sleeps and wakes for each.
+// Round trip from client to client by ping, one echo every 2 ms: the switch sleeps and wakes for each. Under load, the
+// generator offers meanwhile half of the 64-byte frames that this very switch delivers when overloaded.
+//
+// Placement: the scheduler's, for a switch may poll on any of the cores. But the generator has the lowest priority, so that
+// a switch that wakes on its core need not wait for a turn, and ping goes before everything else. What an echo waits for
+// is then the switch, and the kernel's own work on the frames before it.
 
+import { setTimeout as sleep } from "node:timers/promises";
+import { generate } from "../generator.ts";
 import { CLIENT1, CLIENT2, inside } from "../lab.ts";
 import { start } from "../process.ts";
 import { median, percentile } from "../statistics.ts";
-import type { Measure } from "./measure.ts";
+import type { Figure, Measure } from "./measure.ts";
+import { AT_FULL_RATE, observe } from "./window.ts";
 
 const ECHOES = 500;
+const ECHOES_UNDER_LOAD = 1000;
+const INTERVAL_SECONDS = 0.002;
 const TIMEOUT_MS = 30_000;
+const BEFORE_OTHERS = ["nice", "-n", "-20"];
+const LOAD = { sizes: [64], flows: 64 };
+/** Of the generator, before the first echo and after the last. */
+const MARGIN_SECONDS = 1;
 
 export const roundTrip: Measure = {
   name: "round-trip",
   title: "round trip",
-  run: async () => {
-    const command = ["ping", "-i", "0.002", "-c", String(ECHOES), "-W", "1", CLIENT2.overlay];
-    const output = await start(inside(CLIENT1.namespace, command), TIMEOUT_MS).finished;
-    const timesUs = [...output.matchAll(/ time=([\d.]+) ms/g)].map((match) => Number(match[1]) * 1000);
-    const row = { unit: "µs", digits: 0, better: "less" } as const;
+  run: async () => figures("round trip", await ping(ECHOES, [])),
+};
+
+export const roundTripUnderLoad: Measure = {
+  name: "round-trip-load",
+  title: "round trip under half load",
+  run: async (setting) => {
+    const { delivered, seconds } = await observe(setting, { ...LOAD, rate: AT_FULL_RATE });
+    const rate = Math.round(delivered / seconds / 2);
+    const load = generate({
+      ...LOAD,
+      rate,
+      yielding: true,
+      seconds: ECHOES_UNDER_LOAD * INTERVAL_SECONDS + 2 * MARGIN_SECONDS,
+    });
+    await sleep(MARGIN_SECONDS * 1000);
+    const timesUs = await ping(ECHOES_UNDER_LOAD, BEFORE_OTHERS);
+    const sent = await load.sent;
+    const title = "round trip under half load";
+    const offered = sent.frames / sent.seconds / 1000;
     return [
-      { ...row, title: "round trip, median", value: median(timesUs) },
-      { ...row, title: "round trip, 99th percentile", value: percentile(timesUs, 99) },
+      ...figures(title, timesUs),
+      { title: `${title}: offered`, unit: "kpps", digits: 0, detail: true, value: offered },
     ];
   },
 };
+
+/** The round trips in µs; of an echo that does not come back, infinite. */
+async function ping(echoes: number, priority: readonly string[]): Promise<number[]> {
+  const options = ["-i", String(INTERVAL_SECONDS), "-c", String(echoes), "-W", "1"];
+  const command = [...priority, "ping", ...options, CLIENT2.overlay];
+  const output = await start(inside(CLIENT1.namespace, command), TIMEOUT_MS).finished;
+  const times = [...output.matchAll(/ time=([\d.]+) ms/g)].map((match) => Number(match[1]) * 1000);
+  const lost = Math.max(0, echoes - times.length);
+  return [...times, ...Array.from({ length: lost }, () => Number.POSITIVE_INFINITY)];
+}
+
+function figures(title: string, timesUs: readonly number[]): Figure[] {
+  const row = { unit: "µs", digits: 0, better: "less" } as const;
+  const [middle, high] = [median(timesUs), percentile(timesUs, 99)];
+  if (!Number.isFinite(high)) {
+    const lost = timesUs.filter((time) => !Number.isFinite(time)).length;
+    throw new Error(`${lost} of ${timesUs.length} echoes were lost`);
+  }
+  return [
+    { ...row, title: `${title}, median`, value: middle },
+    { ...row, title: `${title}, 99th percentile`, value: high },
+  ];
+}

@@ -1,0 +1,114 @@
+// What becomes of the forwarding rate with more ports, more addresses, more copies of a frame. All of it is counted in the
+// second client, which takes every frame apart once and learns nothing: its part is the same in each row.
+
+import { type Addresses, BACK, generate, type Route, THERE } from "../generator.ts";
+import { hush } from "../lab.ts";
+import type { Figure, Measure } from "./measure.ts";
+import { AT_FULL_RATE, cpuFigures, observe } from "./window.ts";
+
+const PEERS = ["kernel-bridge", "vxswitch-ring"];
+const FRAMES = { sizes: [64], flows: 64 };
+/** Room for all addresses of every row, so that only their number differs. */
+const ADDRESSES_MAX = 1 << 20;
+/** Below what any of these switches forwards, so that each address is learnt. */
+const TEACHING_PER_SECOND = 100_000;
+/** Nobody has it: the switch floods, every time. */
+const UNKNOWN: Addresses = { first: "02:ff:00:00:00:01", count: 1 };
+
+/** Frames between two of so many ports. */
+export function growPorts(ports: number): Measure {
+  const title = `64-byte frames, 64 flows, ${ports.toLocaleString("en")} ports`;
+  return {
+    name: `ports-${ports}`,
+    title,
+    layout: ports > 2 ? { extraPorts: ports - 2 } : {},
+    peers: PEERS,
+    run: async (setting) => {
+      hush();
+      const window = await observe(setting, { ...FRAMES, rate: AT_FULL_RATE });
+      return [
+        rate(title, window.delivered / window.seconds),
+        ...details(cpuFigures(title, setting.peer, window)),
+      ];
+    },
+  };
+}
+
+/** Frames from half of so many addresses to the other half, all of them learnt before. */
+export function growAddresses(addresses: number): Measure {
+  const title = `64-byte frames, 64 flows, ${addresses.toLocaleString("en")} addresses`;
+  const sources = { first: "02:a1:00:00:00:00", count: addresses / 2 };
+  const destinations = { first: "02:a2:00:00:00:00", count: addresses / 2 };
+  return {
+    name: `addresses-${addresses}`,
+    title,
+    // A third port gets what is flooded: it shows that the addresses are known.
+    layout: { extraPorts: 1, addressesMax: ADDRESSES_MAX },
+    peers: PEERS,
+    run: async (setting) => {
+      hush();
+      await teach(THERE, sources);
+      await teach(BACK, destinations);
+      const window = await observe(setting, { ...FRAMES, rate: AT_FULL_RATE, sources, destinations });
+      const flooded = (window.deliveredToExtra / window.delivered) * 100;
+      return [
+        rate(title, window.delivered / window.seconds),
+        { title: `${title}: flooded`, unit: "%", digits: 2, detail: true, value: flooded },
+        ...details(cpuFigures(title, setting.peer, window)),
+      ];
+    },
+  };
+}
+
+/** Frames to an address that nobody has: each leaves by so many ports. */
+export function growFlood(ports: number): Measure {
+  const title = `flood to ${ports} ports`;
+  return {
+    name: `flood-${ports}`,
+    title,
+    layout: { extraPorts: ports - 1 },
+    peers: PEERS,
+    run: async (setting) => {
+      hush();
+      const window = await observe(setting, { ...FRAMES, rate: AT_FULL_RATE, destinations: UNKNOWN });
+      const copiesPerSecond = (window.delivered + window.deliveredToExtra) / window.seconds;
+      const share = (window.deliveredToExtra / (window.delivered * (ports - 1))) * 100;
+      return [
+        rate(`${title}: copies`, copiesPerSecond),
+        {
+          title: `${title}: time a frame takes`,
+          unit: "µs",
+          digits: 1,
+          better: "less",
+          value: (ports * 1e6) / copiesPerSecond,
+        },
+        {
+          title: `${title}: copies to the others, a copy to client2`,
+          unit: "%",
+          digits: 0,
+          detail: true,
+          value: share,
+        },
+        ...details(cpuFigures(`${title}: a copy`, setting.peer, window)),
+      ];
+    },
+  };
+}
+
+/** Sends one frame from each address. */
+export async function teach(
+  route: Route,
+  sources: Addresses,
+  perSecond = TEACHING_PER_SECOND,
+): Promise<void> {
+  const seconds = sources.count / perSecond + 2;
+  await generate({ ...FRAMES, route, sources, rate: perSecond, frames: sources.count, seconds }).sent;
+}
+
+function rate(title: string, perSecond: number): Figure {
+  return { title, unit: "kpps", digits: 0, better: "more", value: perSecond / 1000 };
+}
+
+function details(figures: readonly Figure[]): Figure[] {
+  return figures.map((figure) => ({ ...figure, detail: true }));
+}

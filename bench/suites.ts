@@ -1,0 +1,104 @@
+// What is measured: suites of measures, each a section of the results. A measure that two suites share is run once. Idle
+// comes last in its suite, so that it sees a switch that has worked.
+
+import { ALTERNATING, cpuPerFrame, frames, IMIX, LARGEST_FRAME } from "./measures/frames.ts";
+import { garbage } from "./measures/garbage.ts";
+import { growAddresses, growFlood, growPorts } from "./measures/growth.ts";
+import { idle } from "./measures/idle.ts";
+import type { Measure } from "./measures/measure.ts";
+import { mirrored } from "./measures/mirrored.ts";
+import { addressCapacity, broadcast, learningRate, throughput } from "./measures/rfc.ts";
+import { roundTrip, roundTripUnderLoad } from "./measures/round-trip.ts";
+import { tcp } from "./measures/tcp.ts";
+import { udp } from "./measures/udp.ts";
+
+export interface Suite {
+  /** Also the name of its section in the results. */
+  readonly name: string;
+  readonly title: string;
+  /** What the reader of its table must know. */
+  readonly about: string;
+  /** Run only where asked for by name. */
+  readonly optional?: boolean;
+  readonly measures: readonly Measure[];
+}
+
+const small = frames(64, 1);
+const smallMixed = frames(64, 64);
+const largeMixed = frames(1400, 64);
+const stream = tcp(1);
+const cpu = cpuPerFrame(64, 64, 100_000);
+
+export const SUITES: readonly Suite[] = [
+  {
+    name: "end-to-end",
+    title: "End to end",
+    about: `Frames are inner Ethernet frames; a second's are those delivered into the receiving client's own vxlan device while
+the generator offers more than the switch forwards. Where sizes are mixed, each frame is of another flow than the one
+before, and the largest is ${LARGEST_FRAME} bytes: with its outer headers it fills an MTU of 1500. iperf3 sends UDP as fast as it can, 1400
+bytes a datagram. Half load is half of the 64-byte frames that the same switch delivers when overloaded.`,
+    measures: [
+      small,
+      smallMixed,
+      frames(1400, 1),
+      largeMixed,
+      frames(ALTERNATING, 64),
+      frames(IMIX, 64),
+      stream,
+      tcp(1, "back"),
+      tcp(1, "both"),
+      tcp(8),
+      tcp(8, "back"),
+      tcp(8, "both"),
+      udp(1),
+      udp(8),
+      roundTrip,
+      roundTripUnderLoad,
+      cpu,
+      idle,
+    ],
+  },
+  {
+    name: "mirror",
+    title: "With a mirror",
+    about: `The same measures without and with a mirror of every frame received to a device of the switch's host on which
+nobody listens.`,
+    measures: [small, smallMixed, largeMixed, stream, cpu].flatMap((measure) => [measure, mirrored(measure)]),
+  },
+  {
+    name: "growth",
+    title: "Growth",
+    about: `64-byte frames in 64 flows under overload, while the switch has more ports, knows more addresses or copies a frame
+to more ports. Addresses: half of them send to the other half, in scattered order, when all are learnt. Floods: copies
+delivered a second, all ports together, and how long the switch is busy with one frame. Further VTEPs are addresses of
+the second client; the kernel has them as remotes of one vxlan device.`,
+    measures: [
+      ...[2, 10, 100, 1000].map(growPorts),
+      ...[2, 4096, 65_536, 1_000_000].map(growAddresses),
+      ...[2, 10, 100].map(growFlood),
+    ],
+  },
+  {
+    name: "garbage",
+    title: "Garbage",
+    about:
+      "What V8 collects while 64-byte frames in 64 flows are offered beyond what the switch forwards, warmed up.",
+    measures: [garbage],
+  },
+  {
+    name: "rfc",
+    title: "RFC 2544 and RFC 2889",
+    about: `Highest rates without a single lost frame, by binary search down to 1/64 of what the generator can offer; a trial
+that fails is tried once more. Frame sizes are without checksum, 64 flows. Addresses are learnt at one port and asked for
+from another while a third counts what is flooded; capacity is searched to within 1/128 of the most that are tried, with
+the table size that the switch comes with, learning with room for 65,536. New addresses that a receive buffer holds count
+as accepted.`,
+    optional: true,
+    measures: [
+      ...[64, 128, 256, 512, 1024, 1280, LARGEST_FRAME].map(throughput),
+      broadcast,
+      addressCapacity,
+      learningRate,
+    ],
+  },
+];
