@@ -39,7 +39,9 @@ import { allocateLearning, Learning, type LearningMemory } from "../src/dataplan
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
 import { allocateVteps } from "../src/dataplane/vteps.ts";
 import { describeMachine } from "./machine.ts";
+import { plotsOf, writePlots } from "./plots.ts";
 import { writeSection } from "./results.ts";
+import { type Row, Samples } from "./samples.ts";
 import { median, spread } from "./statistics.ts";
 
 /** Address counts and what a frame may cost with them, in ns. */
@@ -63,6 +65,9 @@ const THREADS_REPETITIONS = 3;
 const SLOT_BYTES = 128;
 const FRAME_BYTES = 60;
 const DATAGRAM_BYTES = 8 + FRAME_BYTES;
+const SECTION = { name: "core", title: "The forwarding core alone" };
+const SUBJECT = "vxswitch";
+const LIMIT = "at most";
 const UNDERLAY = 0;
 const PORTS = 2;
 
@@ -322,9 +327,11 @@ function measure(addresses: number): Sample {
 }
 
 /** A table row for each size. */
-function sizeRows(): string[] {
+function sizeRows(samples: Samples): string[] {
   return TARGETS.map(({ addresses, limitNs }) => {
     const { medianNs, range, heapBytes } = measureAlone<Sample>("--size", addresses);
+    samples.add(SUBJECT, String(addresses), medianNs);
+    samples.add(LIMIT, String(addresses), limitNs);
     process.stderr.write(`${addresses} addresses: ${medianNs.toFixed(1)} ns a frame\n`);
     return `| ${addresses.toLocaleString("en")} | ${medianNs.toFixed(1)} | ${range} | ${limitNs} | ${heapBytes} |`;
   });
@@ -358,6 +365,7 @@ async function main(): Promise<void> {
     process.stdout.write(JSON.stringify(await measureThreads(Number(values.threads))));
     return;
   }
+  const samples = new Samples();
   const markdown = `## The forwarding core alone
 
 Decap, inspect, learn, look up, queue and account in memory; 64-byte frames with random addresses in batches of ${BATCH}.
@@ -367,7 +375,7 @@ ${describeMachine("npm run bench:core")}
 
 | addresses | ns a frame (median) | lowest–highest | at most | heap bytes a million frames |
 |---:|---:|---:|---:|---:|
-${sizeRows().join("\n")}
+${sizeRows(samples).join("\n")}
 
 Several threads at the same time, each with an FDB of its own that holds all of ${THREADS_ADDRESSES.toLocaleString("en")} addresses; each frame's source is
 drawn from all of them, so that every thread tells the others of some thousand addresses a second. Medians of
@@ -378,7 +386,18 @@ ${THREADS_REPETITIONS} runs in turns; all threads together.
 ${threadRows().join("\n")}
 `;
   process.stdout.write(markdown);
-  if (!values["dry-run"]) writeSection("core", markdown);
+  if (values["dry-run"]) return;
+  writeSection("core", markdown);
+  writePlots("bench/plots", SECTION.name, plotsOf(SECTION, curve(), [SUBJECT, LIMIT], samples));
+}
+
+function curve(): Row[] {
+  return TARGETS.map(({ addresses: x }) => ({
+    title: String(x),
+    unit: "ns a frame",
+    digits: 1,
+    curve: { title: "the forwarding core by number of addresses", axis: "addresses", x },
+  }));
 }
 
 if (isMainThread) await main();

@@ -14,6 +14,7 @@ import { describeMachine } from "./machine.ts";
 import type { Measure } from "./measures/measure.ts";
 import type { Layout, Peer, PeerKind } from "./peers/peer.ts";
 import { type Plan, readPlan, UsageError } from "./plan.ts";
+import { plotsOf, writePlots } from "./plots.ts";
 import { Report } from "./report.ts";
 import { writeSection } from "./results.ts";
 import { ROOT } from "./root.ts";
@@ -173,7 +174,8 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function section(plan: Plan, machine: string, suite: Suite, report: Report): string {
+function section(plan: Plan, machine: string, suite: Suite, report: Report, samples: Samples): string {
+  const conclusion = suite.conclusion?.(report.peers, samples);
   return `## ${suite.title}
 
 Kernel VXLAN clients at both ends, the switch between them, three network namespaces joined by veth. Medians of
@@ -182,7 +184,7 @@ ${suite.about}
 
 ${machine}
 
-${report.markdown()}
+${[report.markdown(), ...(conclusion === undefined ? [] : [conclusion])].join("\n\n")}
 `;
 }
 
@@ -200,7 +202,11 @@ async function main(): Promise<void> {
   const machine = `${command}
 - other load before the measurements: at most ${run.highestLoadPercent.toFixed(0)} % of the machine
 - taken away by the hypervisor during the run: ${(stolenCpuSeconds() - stolenBefore).toFixed(1)} CPU seconds`;
-  for (const [suite, report] of run.reports) publish(plan, suite.name, section(plan, machine, suite, report));
+  for (const [suite, report] of run.reports) {
+    publish(plan, suite.name, section(plan, machine, suite, report, run.samples));
+    const plots = plotsOf(suite, report.rows, report.peers, run.samples);
+    writePlots(plan.dryRun ? "build/bench/plots" : "bench/plots", suite.name, plots);
+  }
   const targets = `## Targets\n\n${machine}\n\n${targetsMarkdown(run.samples)}\n`;
   if (plan.complete) publish(plan, "targets", targets);
   else process.stdout.write(targets);

@@ -6,11 +6,12 @@ import { garbage } from "./measures/garbage.ts";
 import { growAddresses, growFlood, growPorts } from "./measures/growth.ts";
 import { idle } from "./measures/idle.ts";
 import type { Measure } from "./measures/measure.ts";
-import { mirrored } from "./measures/mirrored.ts";
+import { mirrored, mirrorLosses } from "./measures/mirrored.ts";
 import { addressCapacity, broadcast, learningRate, throughput } from "./measures/rfc.ts";
 import { roundTrip, roundTripUnderLoad } from "./measures/round-trip.ts";
 import { tcp } from "./measures/tcp.ts";
 import { udp } from "./measures/udp.ts";
+import type { Samples } from "./samples.ts";
 
 export interface Suite {
   /** Also the name of its section in the results. */
@@ -21,12 +22,15 @@ export interface Suite {
   /** Run only where asked for by name. */
   readonly optional?: boolean;
   readonly measures: readonly Measure[];
+  /** What follows from its samples, in Markdown. */
+  conclusion?(peers: readonly string[], samples: Samples): string;
 }
 
 const small = frames(64, 1);
 const smallMixed = frames(64, 64);
 const largeMixed = frames(1400, 64);
 const stream = tcp(1);
+const throughputs = [small, smallMixed, largeMixed, stream];
 const cpu = cpuPerFrame(64, 64, 100_000);
 
 export const SUITES: readonly Suite[] = [
@@ -63,7 +67,8 @@ bytes a datagram. Half load is half of the 64-byte frames that the same switch d
     title: "With a mirror",
     about: `The same measures without and with a mirror of every frame received to a device of the switch's host on which
 nobody listens.`,
-    measures: [small, smallMixed, largeMixed, stream, cpu].flatMap((measure) => [measure, mirrored(measure)]),
+    measures: [...throughputs, cpu].flatMap((measure) => [measure, mirrored(measure)]),
+    conclusion: (peers, samples) => mirrorLosses(throughputs, peers, samples),
   },
   {
     name: "growth",
@@ -89,7 +94,8 @@ the second client; the kernel has them as remotes of one vxlan device.`,
     name: "rfc",
     title: "RFC 2544 and RFC 2889",
     about: `Highest rates without a single lost frame, by binary search down to 1/64 of what the generator can offer; a trial
-that fails is tried once more. Frame sizes are without checksum, 64 flows. Addresses are learnt at one port and asked for
+that fails is tried once more. What waits in a receive buffer at a trial's end counts as forwarded, for it is; trials last
+as long as measurements. Frame sizes are without checksum, 64 flows. Addresses are learnt at one port and asked for
 from another while a third counts what is flooded; capacity is searched to within 1/128 of the most that are tried, with
 the table size that the switch comes with, learning with room for 65,536. New addresses that a receive buffer holds count
 as accepted.`,

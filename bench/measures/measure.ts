@@ -17,6 +17,8 @@ export interface Figure {
   readonly better?: "more" | "less";
   /** Goes to the table behind the main one: it explains another figure. */
   readonly detail?: boolean;
+  /** A point of a curve: charts show the figures of one curve as a line over `x`. */
+  readonly curve?: { readonly title: string; readonly axis: string; readonly x: number };
   readonly value: number;
 }
 

@@ -1,6 +1,8 @@
 // Another measure again, while a mirror copies every frame that the switch receives to a device of its own.
 
 import { readLink, SWITCH } from "../lab.ts";
+import { table } from "../report.ts";
+import type { Samples } from "../samples.ts";
 import type { Figure, Measure, Setting } from "./measure.ts";
 
 /** What is added to the title of a figure that was measured with a mirror. */
@@ -25,6 +27,20 @@ export function mirrored(measure: Measure): Measure {
       return [...figures.map(rename), ...mirrorFigures(title, before, after)];
     },
   };
+}
+
+/** What each peer loses of a figure while it mirrors: a table of percentages of the medians. */
+export function mirrorLosses(
+  measures: readonly Measure[],
+  peers: readonly string[],
+  samples: Samples,
+): string {
+  const lossOf = (peer: string, title: string) => {
+    const [plain, mirrored] = [samples.median(peer, title), samples.median(peer, `${title}${MIRRORED}`)];
+    return plain && mirrored !== undefined ? ((1 - mirrored / plain) * 100).toFixed(0) : "–";
+  };
+  const rows = measures.map(({ title }) => [title, ...peers.map((peer) => lossOf(peer, title))]);
+  return `What forwarding loses by mirroring, in %:\n\n${table(["measure", ...peers], rows)}`;
 }
 
 async function look({ peer }: Setting) {

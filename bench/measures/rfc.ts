@@ -41,7 +41,8 @@ export function throughput(size: number): Measure {
         { sizes: [size], flows: FLOWS },
         ({ sent, delivered }) => delivered >= sent,
       );
-      return [{ title, unit: "kpps", digits: 0, better: "more", value: value / 1000 }];
+      const curve = { title: "frames without loss by size", axis: "bytes of a frame", x: size };
+      return [{ title, unit: "kpps", digits: 0, better: "more", curve, value: value / 1000 }];
     },
   };
 }
