@@ -35,6 +35,9 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "routeEventsRead", route_events_read);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
+  offer(env, exports, "singlesOpen", singles_open);
+  offer(env, exports, "singlesError", singles_error);
+  offer(env, exports, "singlesClose", singles_close);
   offer(env, exports, "classifierOpen", classifier_open);
   offer(env, exports, "classifierSet", classifier_set);
   offer(env, exports, "classifierLink", classifier_link);

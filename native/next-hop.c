@@ -61,6 +61,8 @@ static int ask_route(int fd, int32_t local[4], int32_t remote[4], int32_t *hop) 
   return 0;
 }
 
+static const char NO_QUEUE[] = "noqueue";
+
 static int ask_device(int fd, int32_t *hop) {
   uint32_t filter = SKIP_STATISTICS;
   struct rtnl_request request = rtnl_request(RTM_GETLINK, 0, sizeof request.link);
@@ -73,12 +75,14 @@ static int ask_device(int fd, int32_t *hop) {
   struct bytes name = rtnl_attribute(&answer, sizeof *link, IFLA_IFNAME);
   struct bytes mtu = rtnl_attribute(&answer, sizeof *link, IFLA_MTU);
   struct bytes mac = rtnl_attribute(&answer, sizeof *link, IFLA_ADDRESS);
+  struct bytes queue = rtnl_attribute(&answer, sizeof *link, IFLA_QDISC);
   enum { UP = IFF_UP | IFF_RUNNING };
   if ((link->ifi_flags & UP) == UP) hop[HOP_FLAGS] |= HOP_IS_UP;
   if (link->ifi_type == ARPHRD_ETHER && mac.length == 6) {
     hop[HOP_FLAGS] |= HOP_IS_ETHERNET;
     memcpy(hop + HOP_LOCAL_MAC, mac.at, 6);
   }
+  if (queue.length < sizeof NO_QUEUE || memcmp(queue.at, NO_QUEUE, sizeof NO_QUEUE) != 0) hop[HOP_FLAGS] |= HOP_IS_QUEUED;
   if (mtu.length >= 4) memcpy(hop + HOP_MTU, mtu.at, 4);
   memcpy(hop + HOP_DEVICE, name.at, name.length < IFNAMSIZ ? name.length : IFNAMSIZ - 1);
   return 0;

@@ -13,6 +13,7 @@
 #include "checksum.h"
 #include "outer-header.h"
 #include "segment.h"
+#include "singles.h"
 #include "train-order.h"
 #include "tunnel-tap.h"
 #include "udp-address.h"
@@ -21,6 +22,7 @@ enum {
   TRAINS_MAX = 128,
   TRAIN_FRAMES_MAX = 64,  // UDP_MAX_SEGMENTS of kernels before 6.9
   TRAIN_BYTES_MAX = 65000,
+  SINGLES_BELOW = 3,      // frames a train: with less, each leaves by itself; see bench/RESULTS.md
   LENGTH_MAX = 0x1ffff,   // longer frames need not be told apart
   VXLAN_HEADER = 8,
   VXLAN_FLAG_VNI = 0x08,
@@ -45,6 +47,8 @@ struct sender {
   uint32_t staging_used;
   uint32_t failed;
   bool open;  // the last train takes more frames
+  bool may_send_singles;
+  uint32_t singles_used;  // numbers of the rings to which frames were pushed, a bit each
   uint32_t train_count;
   struct train trains[TRAINS_MAX];
   uint16_t order[COPIES_MAX];
@@ -206,15 +210,20 @@ static void append_cut(struct sender *s, uint32_t position, const int32_t *desti
     cut_write(&cut, i, append(s, position, destination, cut_length(&cut, i)));
 }
 
+// Bytes of the largest inner frame, Ethernet header included, that fits the path.
+static uint32_t frame_max_of(const struct sender *s, const int32_t *destination) {
+  uint32_t overhead = (s->family == AF_INET ? OUTER_IPV4_UDP : OUTER_IPV6_UDP) + VXLAN_HEADER;
+  uint32_t mtu = (uint32_t)destination[DESTINATION_MTU];
+  uint32_t frame_max = mtu > overhead ? mtu - overhead : 0;
+  return frame_max < TRAIN_BYTES_MAX - VXLAN_HEADER ? frame_max : TRAIN_BYTES_MAX - VXLAN_HEADER;
+}
+
 static void append_copy(struct sender *s, uint32_t position) {
   const int32_t *copy = copy_at(s, position);
   const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
   const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
   struct frame frame = frame_of_row(row, s->arena.at + row[FRAME_OFFSET]);
-  uint32_t overhead = (s->family == AF_INET ? OUTER_IPV4_UDP : OUTER_IPV6_UDP) + VXLAN_HEADER;
-  uint32_t mtu = (uint32_t)destination[DESTINATION_MTU];
-  uint32_t frame_max = mtu > overhead ? mtu - overhead : 0;
-  if (frame_max > TRAIN_BYTES_MAX - VXLAN_HEADER) frame_max = TRAIN_BYTES_MAX - VXLAN_HEADER;
+  uint32_t frame_max = frame_max_of(s, destination);
   if (is_super_frame(&frame, frame_max)) {
     // Whole if there is a way; what waits in a train must not be overtaken.
     const int32_t *path = path_of(destination);
@@ -232,22 +241,98 @@ static void append_copy(struct sender *s, uint32_t position) {
   }
 }
 
-static void transmit(struct sender *s, uint32_t count) {
-  order_copies(s, count);
-  const int32_t *previous = NULL;
-  for (uint32_t position = 0; position < count; position++) {
-    const int32_t *copy = copy_at(s, position);
-    bool same = previous && previous[COPY_DESTINATION] == copy[COPY_DESTINATION] && socket_of(s, previous) == socket_of(s, copy);
-    if (!same) s->open = false;
-    append_copy(s, position);
-    previous = copy;
+// ---- singles
+
+// Copies of one destination and source port stand at `first` to `end` - 1. How they leave is decided for all of them, so
+// that none overtakes another of its flow: by the ring for single frames where trains would be short.
+static struct singles *singles_for(const struct sender *s, uint32_t first, uint32_t end) {
+  if (!s->may_send_singles) return NULL;
+  const int32_t *path = path_of(s->destinations.at + copy_at(s, first)[COPY_DESTINATION] * DESTINATION_WORDS);
+  struct singles *ring = path ? singles_at(path[PATH_SINGLES] - 1) : NULL;
+  if (!ring) return NULL;
+  uint32_t trains = 0, previous = 0;
+  for (uint32_t position = first; position < end; position++) {
+    uint32_t length = (uint32_t)s->frames.at[copy_at(s, position)[COPY_FRAME] * FRAME_WORDS + FRAME_LENGTH];
+    if (length + OUTER_IPV6 > SINGLES_SLOT_BYTES) return NULL;
+    bool joins_train = previous > 0 && length <= previous;
+    if (!joins_train) trains++;
+    previous = joins_train && length < previous ? 0 : length;
   }
-  flush(s);
+  return end - first < SINGLES_BELOW * trains ? ring : NULL;
 }
 
-// udpTransmit(ipv6, sockets, ports, arena, frames, copies, count, destinations, staging) -> how many copies failed; each
-// copy's result word says why. `ports` are the sockets' own: a flow leaves by one of them whatever way its frames take.
-// `staging` holds at least one whole super-frame cut in segments. Never blocks.
+// IPv6 wants a UDP checksum (RFC 8200 section 8.1); over IPv4 there is none (RFC 7348 section 5).
+static void fill_outer_checksum(const int32_t *path, uint8_t *out, uint32_t bytes) {
+  uint32_t outer_bytes = (uint32_t)path[PATH_HEADER_BYTES];
+  if (outer_bytes != OUTER_IPV6) return;
+  uint8_t *udp = out + outer_udp(outer_bytes);
+  uint16_t value = (uint16_t)~checksum_fold(checksum_add(udp, bytes - outer_udp(outer_bytes), 0));
+  store16(udp + 6, value == 0 ? 0xffff : value);
+}
+
+static void push_single(struct sender *s, uint32_t position, struct singles *ring) {
+  const int32_t *copy = copy_at(s, position);
+  const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
+  const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
+  const int32_t *path = path_of(destination);
+  struct frame frame = frame_of_row(row, s->arena.at + row[FRAME_OFFSET]);
+  if (frame.length > frame_max_of(s, destination)) return fail(s, position, DROP_TOO_BIG);
+  if (frame.needs_csum && !csum_fits(&frame)) return fail(s, position, DROP_OFFLOAD_INVALID);
+  uint8_t *out = singles_slot(ring);
+  if (!path || !out) return fail(s, position, path ? DROP_QUEUE_FULL : DROP_UNREACHABLE);
+  uint32_t outer_bytes = outer_header_write(path, frame.length, (uint16_t)s->ports.at[socket_of(s, copy)], out);
+  memcpy(out + outer_bytes, frame.at, frame.length);
+  if (frame.needs_csum) csum_fill(&frame, out + outer_bytes);
+  fill_outer_checksum(path, out, outer_bytes + frame.length);
+  singles_push(ring, outer_bytes + frame.length);
+  s->singles_used |= 1u << (path[PATH_SINGLES] - 1);
+}
+
+// Copies of a ring that fails are failed; those sent before it count along, for nobody knows.
+static void fail_singles(struct sender *s, uint32_t count, int32_t number, int error) {
+  for (uint32_t position = 0; position < count; position++) {
+    const int32_t *path = path_of(s->destinations.at + copy_at(s, position)[COPY_DESTINATION] * DESTINATION_WORDS);
+    if (path && path[PATH_SINGLES] - 1 == number) fail(s, position, drop_of(error));
+  }
+}
+
+static void send_singles(struct sender *s, uint32_t count) {
+  for (int32_t number = 0; s->singles_used >> number != 0; number++) {
+    struct singles *ring = s->singles_used >> number & 1 ? singles_at(number) : NULL;
+    int error = ring ? singles_send(ring) : 0;
+    if (error) fail_singles(s, count, number, error);
+  }
+}
+
+static uint32_t end_of_group(const struct sender *s, uint32_t first, uint32_t count) {
+  const int32_t *copy = copy_at(s, first);
+  uint32_t end = first + 1;
+  for (; end < count; end++) {
+    const int32_t *next = copy_at(s, end);
+    if (next[COPY_DESTINATION] != copy[COPY_DESTINATION] || socket_of(s, next) != socket_of(s, copy)) break;
+  }
+  return end;
+}
+
+static void transmit(struct sender *s, uint32_t count) {
+  order_copies(s, count);
+  for (uint32_t first = 0, end; first < count; first = end) {
+    end = end_of_group(s, first, count);
+    struct singles *ring = singles_for(s, first, end);
+    s->open = false;
+    for (uint32_t position = first; position < end; position++) {
+      if (ring) push_single(s, position, ring);
+      else append_copy(s, position);
+    }
+  }
+  flush(s);
+  send_singles(s, count);
+}
+
+// udpTransmit(ipv6, sockets, ports, arena, frames, copies, count, destinations, staging, singles) -> how many copies failed;
+// each copy's result word says why. `ports` are the sockets' own: a flow leaves by one of them whatever way its frames take.
+// `staging` holds at least one whole super-frame cut in segments. `singles`: this thread is the one that may use the rings
+// for single frames. Never blocks.
 napi_value udp_transmit(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct sender s;
@@ -260,6 +345,7 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   uint32_t count = take_uint(&a, COPIES_MAX);
   s.destinations = take_words(&a);
   s.staging = take_bytes(&a);
+  s.may_send_singles = take_uint(&a, 1);
   if (!a.ok) return NULL;
   if (s.sockets.count == 0 || s.ports.count < s.sockets.count || count > s.copies.count / COPY_WORDS ||
       s.staging.length < TRAIN_BYTES_MAX)
@@ -267,7 +353,7 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < count; i++)
     if (!valid_copy(&s, s.copies.at + i * COPY_WORDS)) return throw_errno(env, "udpTransmit: copy out of bounds", EINVAL);
   for (uint32_t i = 0; i < count; i++) s.copies.at[i * COPY_WORDS + COPY_RESULT] = 0;
-  s.staging_used = s.failed = s.train_count = 0;
+  s.staging_used = s.failed = s.train_count = s.singles_used = 0;
   s.open = false;
   transmit(&s, count);
   return int_value(env, (int32_t)s.failed);

@@ -161,6 +161,7 @@ function randomCalls(calls) {
       below(9),
       destinations,
       staging,
+      below(2),
     ]);
     attempt("tapTransmit", [NO_FD, arena, frames, copies, below(9), below(3000)]);
     attempt("udpReceive", [NO_FD, arena, frames, below(4000), below(4000), below(130)]);
@@ -172,7 +173,7 @@ function randomCalls(calls) {
 function addPath(destinations, at) {
   const path = [16, 40, 0, below(70)][below(4)];
   destinations[at + 11] = path;
-  if (path <= 40) destinations.set([NO_FD + 1, 0, [50, 70, random() | 0][below(3)]], at + path);
+  if (path <= 40) destinations.set([NO_FD + 1, below(20), [50, 70, random() | 0][below(3)]], at + path);
 }
 
 /** Jobs of which each ends about where one of its two buffers ends. */

@@ -26,6 +26,7 @@ class TableKernel implements RouteKernel {
       mtuBytes: 1500,
       isEthernet: true,
       isUp: true,
+      isQueued: false,
       source: ANY,
       neighbour: remote.words,
       remoteMac: Uint8Array.of(2, 0, 0, 0, 0, 1),

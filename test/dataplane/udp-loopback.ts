@@ -56,7 +56,12 @@ export function end(address: string, port: number): End {
   const { ipv6, words } = parseAddress(address);
   const sockets = openUdpSockets(ipv6, words, port, BUFFER_BYTES, []);
   cleanups.push(() => closeUdpSockets(sockets));
-  return { arena, frames, destinations, underlay: new UdpUnderlay(0, sockets, arena, frames, destinations) };
+  return {
+    arena,
+    frames,
+    destinations,
+    underlay: new UdpUnderlay(0, sockets, arena, frames, destinations, false),
+  };
 }
 
 export interface Target {

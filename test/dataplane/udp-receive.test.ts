@@ -106,6 +106,7 @@ describe("receiving", () => {
       receiver.arena,
       receiver.frames,
       receiver.destinations,
+      false,
     );
     expect(closed.receive()).toBe(-EBADF);
   });

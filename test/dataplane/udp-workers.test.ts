@@ -49,7 +49,12 @@ async function sendFlow(flow: number, address: string, port: number): Promise<vo
 }
 
 function over({ arena, frames, destinations }: End, sockets: UdpSockets): End {
-  return { arena, frames, destinations, underlay: new UdpUnderlay(0, sockets, arena, frames, destinations) };
+  return {
+    arena,
+    frames,
+    destinations,
+    underlay: new UdpUnderlay(0, sockets, arena, frames, destinations, false),
+  };
 }
 
 function expectSpread(received: readonly (readonly number[])[]): void {

@@ -126,8 +126,8 @@ function isSame(one: NextHop | null, other: NextHop | null): boolean {
 }
 
 function textOf(hop: NextHop): string {
-  const { ifindex, device, mtuBytes, isEthernet, isUp, source, neighbour, remoteMac, localMac } = hop;
-  return [ifindex, device, mtuBytes, isEthernet, isUp, source.words, neighbour, remoteMac, localMac].join(
-    " ",
-  );
+  const { ifindex, device, mtuBytes, isEthernet, isUp, isQueued, source, neighbour, remoteMac, localMac } =
+    hop;
+  const link = [ifindex, device, mtuBytes, isEthernet, isUp, isQueued];
+  return [...link, source.words, neighbour, remoteMac, localMac].join(" ");
 }

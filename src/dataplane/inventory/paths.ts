@@ -1,6 +1,6 @@
 // The paths of the destinations: how frames reach them past the UDP sockets. As long as the kernel knows the next hop, a
-// destination's row holds its outer headers and the tunnel TAP of the device that leads there. Whatever is missing (an
-// old kernel, a privilege, a neighbour), its frames take the sockets, which also make the kernel look for the neighbour.
+// destination's row holds its outer headers and the exits of the device that leads there. Whatever is missing (an old
+// kernel, a privilege, a neighbour), its frames take the sockets, which also make the kernel look for the neighbour.
 import type { Address } from "../address.ts";
 import {
   DESTINATION_PATH,
@@ -9,13 +9,14 @@ import {
   DESTINATION_SHIFT,
   PATH_HEADER,
   PATH_HEADER_BYTES,
+  PATH_SINGLES,
   PATH_TUNNEL,
   PATH_WORDS,
 } from "../destinations.ts";
 import type { NextHop } from "../io/next-hop.ts";
 import { DESTINATIONS_MAX } from "../limits.ts";
 import { OUTER_BYTES_MAX, writeOuterHeader } from "../outer-header.ts";
-import { Tunnels } from "./tunnels.ts";
+import { Exits } from "./exits.ts";
 
 /** To whom the frames of a destination go. */
 export interface PathEnd {
@@ -25,7 +26,7 @@ export interface PathEnd {
 }
 
 export class Paths {
-  private readonly tunnels = new Tunnels();
+  private readonly exits = new Exits();
   private readonly destinations: Int32Array;
   private readonly enabled: boolean;
   /** Which path of a destination was last in use: a thread may be reading it still. */
@@ -62,31 +63,30 @@ export class Paths {
 
   /** From time to time: closes what no path needs any more. */
   sweep(): void {
-    this.tunnels.sweep(new Set(this.ifindexes.values()));
+    this.exits.sweep(new Set(this.ifindexes.values()));
   }
 
-  /** In a sentence, how super-frames leave, and why so. */
+  /** In a sentence, how frames leave, and why so. */
   describe(): string {
-    if (!this.enabled) return "UDP sockets alone, as configured: super-frames are cut";
-    const { refusal, openCount } = this.tunnels;
-    if (refusal !== "") return `UDP sockets; super-frames are cut, for there is no tunnel TAP: ${refusal}`;
-    if (openCount === 0) return "UDP sockets; super-frames are cut until a remote's next hop is known";
-    return "UDP sockets; super-frames leave whole by a tunnel TAP";
+    if (!this.enabled) return "sent by UDP sockets, as configured, super-frames cut";
+    const { tunnels, singles } = this.exits;
+    return `sent in trains by UDP sockets, ${superFrames(tunnels)}, ${singleFrames(singles)}`;
   }
 
   closeAll(): void {
-    this.tunnels.closeAll();
+    this.exits.closeAll();
   }
 
   /** Builds the path by a next hop; false if there is none that frames could take. */
   private build(hop: NextHop | null, end: PathEnd): hop is NextHop {
     if (!this.enabled || !hop?.remoteMac || !hop.isUp || !hop.isEthernet) return false;
-    const tunnelFd = this.tunnels.acquire(hop.ifindex);
-    if (tunnelFd < 0) return false;
+    const { tunnelFd, singles } = this.exits.acquire(hop.ifindex, !hop.isQueued);
+    if (tunnelFd < 0 && singles < 0) return false;
     const { built } = this;
     const { remoteMac, localMac, source } = hop;
     const header = new Uint8Array(built.buffer, PATH_HEADER * Int32Array.BYTES_PER_ELEMENT, OUTER_BYTES_MAX);
     built[PATH_TUNNEL] = tunnelFd + 1;
+    built[PATH_SINGLES] = singles + 1;
     built[PATH_HEADER_BYTES] = writeOuterHeader(header, { ...end, remoteMac, localMac, source });
     return true;
   }
@@ -94,4 +94,14 @@ export class Paths {
   private holdsBuilt(at: number): boolean {
     return this.built.every((word, i) => this.destinations[at + i] === word);
   }
+}
+
+function superFrames({ refusal, openCount }: Exits["tunnels"]): string {
+  if (refusal !== "") return `super-frames cut, for there is no tunnel TAP (${refusal})`;
+  return openCount > 0 ? "super-frames whole by a tunnel TAP" : "super-frames cut until a next hop is known";
+}
+
+function singleFrames({ refusal, openCount }: Exits["singles"]): string {
+  if (openCount > 0) return "single frames by AF_XDP";
+  return refusal !== "" ? `single frames too, for there is no AF_XDP (${refusal})` : "single frames too";
 }

@@ -50,7 +50,14 @@ export interface Native {
     count: number,
     destinations: Int32Array,
     staging: Uint8Array,
+    singles: number,
   ): number;
+  /** Number of an AF_XDP transmit ring on a device; throws EPERM, EBUSY, EOPNOTSUPP, ENOMEM. */
+  singlesOpen(ifindex: number): number;
+  /** The errno that ended its use; 0 while it works. */
+  singlesError(ring: number): number;
+  /** No forwarding thread may be using it. */
+  singlesClose(ring: number): void;
   /** Throws EPERM (CAP_NET_ADMIN), ENOENT (no /dev/net/tun), EBUSY (name taken). */
   tapOpen(name: string): number;
   tapReceive(

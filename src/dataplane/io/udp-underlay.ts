@@ -153,15 +153,17 @@ export class UdpUnderlay implements Device {
   private readonly arena: Arena;
   private readonly frames: Int32Array;
   private readonly destinations: Int32Array;
+  private readonly singles: number;
   private readonly native = native();
 
-  /** `index` is the device's own. */
+  /** `index` is the device's own. `singles`: this is the thread that may use the rings for single frames. */
   constructor(
     index: number,
     sockets: UdpSockets,
     arena: Arena,
     frames: Int32Array,
     destinations: Int32Array,
+    singles: boolean,
   ) {
     this.index = index;
     this.fd = sockets.receiver;
@@ -171,6 +173,7 @@ export class UdpUnderlay implements Device {
     this.arena = arena;
     this.frames = frames;
     this.destinations = destinations;
+    this.singles = Number(singles);
   }
 
   receive(): number {
@@ -196,6 +199,7 @@ export class UdpUnderlay implements Device {
       list.count,
       this.destinations,
       this.arena.staging,
+      this.singles,
     );
   }
 }

@@ -9,7 +9,7 @@ import type { BatchClock } from "../io/mirror-queue.ts";
 import { Poller, type WakeUp } from "../io/poller.ts";
 
 /** Between two polls at the most, while rings keep the loop busy. */
-const POLL_EVERY_MS = 0.1;
+const POLL_EVERY_MS = 0.02;
 const TICK_MS = 1000;
 /** POLLERR and POLLHUP of poll(2). */
 const POLL_ERROR = 0x18;
