@@ -40,6 +40,7 @@ napi_value route_events_read(napi_env env, napi_callback_info info);
 // link.c
 napi_value link_set(napi_env env, napi_callback_info info);
 napi_value link_address(napi_env env, napi_callback_info info);
+napi_value link_is_queued(napi_env env, napi_callback_info info);
 // singles.c
 napi_value singles_open(napi_env env, napi_callback_info info);
 napi_value singles_error(napi_env env, napi_callback_info info);

@@ -64,7 +64,7 @@ enum {
   HOP_WORDS = 20,
 };
 
-enum { HOP_IS_ETHERNET = 1, HOP_IS_UP = 2, HOP_IS_STALE = 4, HOP_IS_QUEUED = 8 };
+enum { HOP_IS_ETHERNET = 1, HOP_IS_UP = 2, HOP_IS_STALE = 4 };
 
 // What became of a copy; 0 = sent, else the negated drop reason of src/dataplane/drop-reason.ts.
 enum {

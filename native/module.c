@@ -35,6 +35,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "routeEventsRead", route_events_read);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
+  offer(env, exports, "linkIsQueued", link_is_queued);
   offer(env, exports, "singlesOpen", singles_open);
   offer(env, exports, "singlesError", singles_error);
   offer(env, exports, "singlesClose", singles_close);

@@ -1,18 +1,16 @@
 // Where the kernel would send a datagram: device, source address and link-layer addresses, asked by rtnetlink(7). Frames
 // that leave by another way than a socket use these, as long as they hold; native/route-events.c tells when to ask again.
 #include <errno.h>
-#include <linux/if_link.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "arguments.h"
 #include "calls.h"
 #include "rtnetlink.h"
-
-enum { SKIP_STATISTICS = 1 << 3 };  // RTEXT_FILTER_SKIP_STATS
 
 // The part of a 4-word address that goes over the wire.
 static uint8_t *wire(int32_t words[4], int family) { return (uint8_t *)words + (family == AF_INET ? 12 : 0); }
@@ -61,30 +59,20 @@ static int ask_route(int fd, int32_t local[4], int32_t remote[4], int32_t *hop) 
   return 0;
 }
 
-static const char NO_QUEUE[] = "noqueue";
-
+// By ioctl(2), which the netlink socket takes as any: RTM_GETLINK would wait for whoever holds the lock on all devices.
 static int ask_device(int fd, int32_t *hop) {
-  uint32_t filter = SKIP_STATISTICS;
-  struct rtnl_request request = rtnl_request(RTM_GETLINK, 0, sizeof request.link);
-  request.link = (struct ifinfomsg){.ifi_index = hop[HOP_IFINDEX]};
-  rtnl_add(&request, IFLA_EXT_MASK, &filter, sizeof filter);
-  struct rtnl_answer answer;
-  int error = rtnl_ask(fd, &request, RTM_NEWLINK, &answer);
-  if (error) return error;
-  const struct ifinfomsg *link = NLMSG_DATA(&answer.header);
-  struct bytes name = rtnl_attribute(&answer, sizeof *link, IFLA_IFNAME);
-  struct bytes mtu = rtnl_attribute(&answer, sizeof *link, IFLA_MTU);
-  struct bytes mac = rtnl_attribute(&answer, sizeof *link, IFLA_ADDRESS);
-  struct bytes queue = rtnl_attribute(&answer, sizeof *link, IFLA_QDISC);
+  struct ifreq request = {.ifr_ifindex = hop[HOP_IFINDEX]};
+  if (ioctl(fd, SIOCGIFNAME, &request) < 0) return errno;
+  memcpy(hop + HOP_DEVICE, request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ - 1));
+  if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) return errno;
   enum { UP = IFF_UP | IFF_RUNNING };
-  if ((link->ifi_flags & UP) == UP) hop[HOP_FLAGS] |= HOP_IS_UP;
-  if (link->ifi_type == ARPHRD_ETHER && mac.length == 6) {
-    hop[HOP_FLAGS] |= HOP_IS_ETHERNET;
-    memcpy(hop + HOP_LOCAL_MAC, mac.at, 6);
-  }
-  if (queue.length < sizeof NO_QUEUE || memcmp(queue.at, NO_QUEUE, sizeof NO_QUEUE) != 0) hop[HOP_FLAGS] |= HOP_IS_QUEUED;
-  if (mtu.length >= 4) memcpy(hop + HOP_MTU, mtu.at, 4);
-  memcpy(hop + HOP_DEVICE, name.at, name.length < IFNAMSIZ ? name.length : IFNAMSIZ - 1);
+  if ((request.ifr_flags & UP) == UP) hop[HOP_FLAGS] |= HOP_IS_UP;
+  if (ioctl(fd, SIOCGIFMTU, &request) < 0) return errno;
+  hop[HOP_MTU] = request.ifr_mtu;
+  if (ioctl(fd, SIOCGIFHWADDR, &request) < 0) return errno;
+  if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) return 0;
+  hop[HOP_FLAGS] |= HOP_IS_ETHERNET;
+  memcpy(hop + HOP_LOCAL_MAC, request.ifr_hwaddr.sa_data, 6);
   return 0;
 }
 
@@ -107,7 +95,8 @@ static int ask_neighbour(int fd, int32_t *hop) {
   enum { USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT };
   if (!(state & USABLE) || mac.length != 6) return EAGAIN;
   memcpy(hop + HOP_REMOTE_MAC, mac.at, 6);
-  if (state & NUD_STALE) hop[HOP_FLAGS] |= HOP_IS_STALE;
+  // In NUD_DELAY the kernel waits for a confirmation that no UDP socket ever gives.
+  if (state & (NUD_STALE | NUD_DELAY)) hop[HOP_FLAGS] |= HOP_IS_STALE;
   return 0;
 }
 

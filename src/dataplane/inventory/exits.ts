@@ -3,7 +3,7 @@
 // that no path uses any more (it is gone, the route has moved) keeps them for a while: one that comes back soon finds them
 // still there, and a forwarding thread in the middle of a batch finds them valid.
 import { monotonicMs } from "../clock.ts";
-import { closeSingles, openSingles, singlesError } from "../io/singles.ts";
+import { closeSingles, isQueued, openSingles, singlesError } from "../io/singles.ts";
 import { closeTunnel, openTunnel } from "../io/tunnel.ts";
 import { textOf } from "./explain.ts";
 import { Retry } from "./retry.ts";
@@ -70,6 +70,8 @@ class Exit<T> {
 interface DeviceExits {
   readonly tunnel: Exit<ReturnType<typeof openTunnel>>;
   readonly singles: Exit<number>;
+  /** Single frames must not pass by those that wait there; looked at from time to time. */
+  queued: boolean;
   usedMs: number;
 }
 
@@ -79,18 +81,19 @@ export class Exits {
   private readonly devices = new Map<number, DeviceExits>();
 
   /** Descriptor of the TAP and number of the ring that lead to a device, -1 for what there is not. */
-  acquire(ifindex: number, mayUseSingles: boolean): { tunnelFd: number; singles: number } {
+  acquire(ifindex: number): { tunnelFd: number; singles: number } {
     const nowMs = monotonicMs();
     let exits = this.devices.get(ifindex);
     if (!exits) {
       if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return { tunnelFd: -1, singles: -1 };
-      exits = { tunnel: new Exit(this.tunnels), singles: new Exit(this.singles), usedMs: nowMs };
+      const [tunnel, singles] = [new Exit(this.tunnels), new Exit(this.singles)];
+      exits = { tunnel, singles, queued: isQueued(ifindex), usedMs: nowMs };
       this.devices.set(ifindex, exits);
     }
     exits.usedMs = nowMs;
     return {
       tunnelFd: exits.tunnel.acquire(ifindex, nowMs)?.fd ?? -1,
-      singles: (mayUseSingles ? exits.singles.acquire(ifindex, nowMs) : null) ?? -1,
+      singles: (exits.queued ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
     };
   }
 
@@ -99,6 +102,7 @@ export class Exits {
     const nowMs = monotonicMs();
     for (const [ifindex, exits] of this.devices) {
       if (usedIfindexes.has(ifindex)) exits.usedMs = nowMs;
+      exits.queued = isQueued(ifindex);
       // A ring that has failed is used by nobody.
       if (exits.singles.value !== null && singlesError(exits.singles.value) !== 0) exits.singles.close();
       if (nowMs - exits.usedMs < UNUSED_MS) continue;

@@ -80,7 +80,7 @@ export class Paths {
   /** Builds the path by a next hop; false if there is none that frames could take. */
   private build(hop: NextHop | null, end: PathEnd): hop is NextHop {
     if (!this.enabled || !hop?.remoteMac || !hop.isUp || !hop.isEthernet) return false;
-    const { tunnelFd, singles } = this.exits.acquire(hop.ifindex, !hop.isQueued);
+    const { tunnelFd, singles } = this.exits.acquire(hop.ifindex);
     if (tunnelFd < 0 && singles < 0) return false;
     const { built } = this;
     const { remoteMac, localMac, source } = hop;

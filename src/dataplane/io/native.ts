@@ -89,6 +89,8 @@ export interface Native {
   routeEventsRead(fd: number): number;
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
+  /** 1 if frames wait in a queueing discipline of the device. */
+  linkIsQueued(ifindex: number): number;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;
   /** `out` becomes [map, filter program, drop program]; throws EPERM (CAP_BPF), EINVAL. */
   classifierOpen(out: Int32Array): void;

@@ -18,7 +18,6 @@ export const HOP_WORDS = 20;
 export const HOP_IS_ETHERNET = 1;
 export const HOP_IS_UP = 2;
 export const HOP_IS_STALE = 4;
-export const HOP_IS_QUEUED = 8;
 
 const DEVICE_NAME_BYTES = 16;
 const MAC_BYTES = 6;
@@ -31,8 +30,6 @@ export interface NextHop {
   readonly mtuBytes: number;
   readonly isEthernet: boolean;
   readonly isUp: boolean;
-  /** Frames wait in a queueing discipline of the device: those that pass it by would overtake them. */
-  readonly isQueued: boolean;
   readonly source: Address;
   /** Whose MAC it takes: the gateway or the remote itself, in four words. Of either family. */
   readonly neighbour: Int32Array;
@@ -80,7 +77,6 @@ function nextHop(local: Address, remote: Address): NextHop | null {
     mtuBytes: words[HOP_MTU],
     isEthernet: (flags & HOP_IS_ETHERNET) !== 0,
     isUp: (flags & HOP_IS_UP) !== 0,
-    isQueued: (flags & HOP_IS_QUEUED) !== 0,
     source: { ipv6: remote.ipv6, words: words.slice(HOP_SOURCE, HOP_SOURCE + 4) },
     neighbour: words.slice(HOP_NEIGHBOUR, HOP_NEIGHBOUR + 4),
     remoteMac: result === 0 ? macAt(words, HOP_REMOTE_MAC) : null,

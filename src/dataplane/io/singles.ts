@@ -21,6 +21,11 @@ export function openSingles(ifindex: number): number {
   }
 }
 
+/** Frames wait in a queueing discipline of the device: those that pass it by would overtake them. */
+export function isQueued(ifindex: number): boolean {
+  return native().linkIsQueued(ifindex) !== 0;
+}
+
 /** The errno that ended a ring's use; 0 while it works. */
 export function singlesError(ring: number): number {
   return native().singlesError(ring);

@@ -1,12 +1,13 @@
 // One end of a TCP transfer whose bytes are known: what one end hashes while sending, the other hashes while receiving.
 //    tcp.mjs receive ADDRESS PORT            prints ready, then {bytes, sha256} of the first connection
-//    tcp.mjs send ADDRESS PORT BYTES         prints {bytes, sha256}
+//    tcp.mjs send ADDRESS PORT BYTES [MS]    prints {bytes, sha256}; a pause of MS after every 64 KB
 import { createCipheriv, createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const CHUNK_BYTES = 64 * 1024;
-const [verb, address, port, bytes] = process.argv.slice(2);
+const [verb, address, port, bytes, pauseMs] = process.argv.slice(2);
 const hash = createHash("sha256");
 let total = 0;
 
@@ -38,6 +39,7 @@ if (verb === "receive") {
     const chunk = stream.update(Buffer.alloc(Math.min(CHUNK_BYTES, Number(bytes) - total)));
     take(chunk);
     if (!connection.write(chunk)) await once(connection, "drain");
+    if (pauseMs !== undefined) await sleep(Number(pauseMs));
   }
   connection.end();
   connection.resume();
