@@ -11,20 +11,26 @@
 
 enum { MESSAGES_A_CALL = 256 };  // the rest waits for the next call
 
+// 0 or -1 and errno. Without an address of its own the socket would be taken for the kernel, which hears nothing from itself.
+static int subscribe(int fd) {
+  static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
+                               RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE};
+  struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+  if (bind(fd, (const struct sockaddr *)&any, sizeof any) < 0) return -1;
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+    if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, groups + i, sizeof *groups) < 0) return -1;
+  return 0;
+}
+
 // routeEventsOpen() -> fd.
 napi_value route_events_open(napi_env env, napi_callback_info info) {
   (void)info;
-  static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
-                               RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE};
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
   if (fd < 0) return throw_errno(env, "socket", errno);
-  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-    if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, groups + i, sizeof *groups) == 0) continue;
-    int error = errno;
-    close(fd);
-    return throw_errno(env, "NETLINK_ADD_MEMBERSHIP", error);
-  }
-  return int_value(env, fd);
+  if (subscribe(fd) == 0) return int_value(env, fd);
+  int error = errno;
+  close(fd);
+  return throw_errno(env, "NETLINK_ADD_MEMBERSHIP", error);
 }
 
 // routeEventsRead(fd) -> 1 if anything has changed since the last call, 0 if not, or -errno. Never blocks.
