@@ -140,17 +140,8 @@ describe.runIf(takesSuperFrames())("over IPv4", () => {
   });
 
   test("a device that is deleted and made again has a tunnel again, and the old one is closed", async () => {
-    const { test: host, campus } = lab.network;
     const [before] = await tunnels(lab);
-    await host.ip("link", "del", "eth0");
-    await sleep(300);
-    await host.ip("link", "add", "eth0", "type", "veth", "peer", "name", "test", "netns", campus.namespace);
-    await campus.ip("link", "set", "test", "master", "campus", "up");
-    await host.ip("link", "set", "eth0", "up");
-    await host.ip("addr", "add", `${OWN_LEG.underlay}/16`, "dev", "eth0");
-    await forgetNeighbours(lab);
-    const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, { count: 1 })) === 1;
-    expect(await waitUntil(answers, 10_000)).toBe(true);
+    await remakeDevice(lab);
     const { frames } = await streamDuring(lab);
     expect(frames.at(-1)?.from).toBe(await lab.test.mac("eth0"));
     const isReplaced = async () => {
@@ -158,6 +149,16 @@ describe.runIf(takesSuperFrames())("over IPv4", () => {
       return now.length === 1 && now[0] !== before;
     };
     expect(await waitUntil(isReplaced, TUNNEL_CLOSE_TIMEOUT_MS)).toBe(true);
+  });
+
+  test("a device that takes the place of another under the same index gets the super-frames", async () => {
+    const [before] = await tunnels(lab);
+    const index = await lab.test.run("cat", "/sys/class/net/eth0/ifindex");
+    await remakeDevice(lab, ["index", index.trim()]);
+    expect(await lab.test.run("cat", "/sys/class/net/eth0/ifindex")).toBe(index);
+    const { frames } = await streamDuring(lab);
+    expect(frames.at(-1)?.from).toBe(await lab.test.mac("eth0"));
+    expect(await tunnels(lab)).toEqual([before]);
   });
 
   test("a remote behind a gateway gets its super-frames by the gateway's MAC", async () => {
@@ -256,6 +257,21 @@ async function streamDuring(
 
 function setMac({ host }: Peer, mac: string): Promise<string> {
   return host.ip("link", "set", "eth0", "address", mac);
+}
+
+/** Deletes the device of the switch's host and makes another of the same name; resolves when frames pass. */
+async function remakeDevice(lab: KernelLab, options: readonly string[] = []): Promise<void> {
+  const { test: host, campus } = lab.network;
+  await host.ip("link", "del", "eth0");
+  await sleep(300);
+  const peer = ["peer", "name", "test", "netns", campus.namespace];
+  await host.ip("link", "add", "eth0", ...options, "type", "veth", ...peer);
+  await campus.ip("link", "set", "test", "master", "campus", "up");
+  await host.ip("link", "set", "eth0", "up");
+  await host.ip("addr", "add", `${OWN_LEG.underlay}/16`, "dev", "eth0");
+  await forgetNeighbours(lab);
+  const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, { count: 1 })) === 1;
+  expect(await waitUntil(answers, 10_000)).toBe(true);
 }
 
 /** The clients believe in the MAC of a device of the switch's host that has gone away. */

@@ -13,56 +13,34 @@ const DEVICES_WITH_EXITS_MAX = 16;
 /** Far longer than a batch takes. */
 const UNUSED_MS = 5000;
 
-/** One kind of exit: how it is opened and closed, and why it was last refused. */
-class Kind<T> {
-  /** "" if none was refused. */
+/** One exit of one device, opened again after ever longer pauses where it was refused. */
+class Exit<T> {
+  value: T | null = null;
+  /** Why it was refused; "" if it was not. */
   refusal = "";
-  openCount = 0;
   private readonly opener: (ifindex: number) => T;
-  private readonly closer: (exit: T) => void;
+  private readonly closer: (value: T) => void;
+  private readonly retry = new Retry();
 
-  constructor(opener: (ifindex: number) => T, closer: (exit: T) => void) {
+  constructor(opener: (ifindex: number) => T, closer: (value: T) => void) {
     this.opener = opener;
     this.closer = closer;
   }
 
-  open(ifindex: number): T | null {
-    try {
-      const exit = this.opener(ifindex);
-      this.refusal = "";
-      this.openCount++;
-      return exit;
-    } catch (error) {
-      this.refusal = textOf(error);
-      return null;
-    }
-  }
-
-  close(exit: T): void {
-    this.openCount--;
-    this.closer(exit);
-  }
-}
-
-/** The exit of one device, opened again after ever longer pauses where it was refused. */
-class Exit<T> {
-  value: T | null = null;
-  private readonly kind: Kind<T>;
-  private readonly retry = new Retry();
-
-  constructor(kind: Kind<T>) {
-    this.kind = kind;
-  }
-
   acquire(ifindex: number, nowMs: number): T | null {
     if (this.value !== null || !this.retry.isDue(nowMs)) return this.value;
-    this.value = this.kind.open(ifindex);
-    if (this.value === null) this.retry.failed(nowMs);
+    try {
+      this.value = this.opener(ifindex);
+      this.refusal = "";
+    } catch (error) {
+      this.refusal = textOf(error);
+      this.retry.failed(nowMs);
+    }
     return this.value;
   }
 
   close(): void {
-    if (this.value !== null) this.kind.close(this.value);
+    if (this.value !== null) this.closer(this.value);
     this.value = null;
   }
 }
@@ -75,10 +53,23 @@ interface DeviceExits {
   usedMs: number;
 }
 
+/** What there is of one kind of exit, over all devices. */
+export interface ExitsStatus {
+  readonly openCount: number;
+  /** Why a device that leads to a remote has none; "" if all have. */
+  readonly refusal: string;
+}
+
 export class Exits {
-  readonly tunnels = new Kind((ifindex) => openTunnel(`vxs${ifindex}`, ifindex), closeTunnel);
-  readonly singles = new Kind(openSingles, closeSingles);
   private readonly devices = new Map<number, DeviceExits>();
+
+  get tunnels(): ExitsStatus {
+    return statusOf(Array.from(this.devices.values(), ({ tunnel }) => tunnel));
+  }
+
+  get singles(): ExitsStatus {
+    return statusOf(Array.from(this.devices.values(), ({ singles }) => singles));
+  }
 
   /** Descriptor of the TAP and number of the ring that lead to a device, -1 for what there is not. */
   acquire(ifindex: number): { tunnelFd: number; singles: number } {
@@ -86,7 +77,8 @@ export class Exits {
     let exits = this.devices.get(ifindex);
     if (!exits) {
       if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return { tunnelFd: -1, singles: -1 };
-      const [tunnel, singles] = [new Exit(this.tunnels), new Exit(this.singles)];
+      const tunnel = new Exit((to) => openTunnel(`vxs${to}`, to), closeTunnel);
+      const singles = new Exit(openSingles, closeSingles);
       exits = { tunnel, singles, queued: isQueued(ifindex), usedMs: nowMs };
       this.devices.set(ifindex, exits);
     }
@@ -120,4 +112,9 @@ export class Exits {
     tunnel.close();
     singles.close();
   }
+}
+
+function statusOf(exits: readonly Exit<unknown>[]): ExitsStatus {
+  const openCount = exits.filter(({ value }) => value !== null).length;
+  return { openCount, refusal: exits.map(({ refusal }) => refusal).find(Boolean) ?? "" };
 }

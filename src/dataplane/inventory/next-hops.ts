@@ -126,8 +126,7 @@ function isSame(one: NextHop | null, other: NextHop | null): boolean {
 }
 
 function textOf(hop: NextHop): string {
-  const { ifindex, device, mtuBytes, isEthernet, isUp, source, neighbour, remoteMac, localMac } =
-    hop;
+  const { ifindex, device, mtuBytes, isEthernet, isUp, source, neighbour, remoteMac, localMac } = hop;
   const link = [ifindex, device, mtuBytes, isEthernet, isUp];
   return [...link, source.words, neighbour, remoteMac, localMac].join(" ");
 }

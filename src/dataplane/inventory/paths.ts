@@ -16,7 +16,7 @@ import {
 import type { NextHop } from "../io/next-hop.ts";
 import { DESTINATIONS_MAX } from "../limits.ts";
 import { OUTER_BYTES_MAX, writeOuterHeader } from "../outer-header.ts";
-import { Exits } from "./exits.ts";
+import { Exits, type ExitsStatus } from "./exits.ts";
 
 /** To whom the frames of a destination go. */
 export interface PathEnd {
@@ -25,8 +25,11 @@ export interface PathEnd {
   readonly vni: number;
 }
 
+/** What paths need of Exits; tests have others. */
+export type PathExits = Pick<Exits, "acquire" | "sweep" | "closeAll" | "tunnels" | "singles">;
+
 export class Paths {
-  private readonly exits = new Exits();
+  private readonly exits: PathExits;
   private readonly destinations: Int32Array;
   private readonly enabled: boolean;
   /** Which path of a destination was last in use: a thread may be reading it still. */
@@ -34,8 +37,9 @@ export class Paths {
   private readonly ifindexes = new Map<number, number>();
   private readonly built = new Int32Array(PATH_WORDS);
 
-  constructor(destinations: Int32Array, enabled: boolean) {
+  constructor(destinations: Int32Array, enabled: boolean, exits: PathExits = new Exits()) {
     this.destinations = destinations;
+    this.exits = exits;
     this.enabled = enabled;
   }
 
@@ -96,12 +100,12 @@ export class Paths {
   }
 }
 
-function superFrames({ refusal, openCount }: Exits["tunnels"]): string {
+function superFrames({ refusal, openCount }: ExitsStatus): string {
   if (refusal !== "") return `super-frames cut, for there is no tunnel TAP (${refusal})`;
   return openCount > 0 ? "super-frames whole by a tunnel TAP" : "super-frames cut until a next hop is known";
 }
 
-function singleFrames({ refusal, openCount }: Exits["singles"]): string {
+function singleFrames({ refusal, openCount }: ExitsStatus): string {
   if (openCount > 0) return "single frames by AF_XDP";
   return refusal !== "" ? `single frames too, for there is no AF_XDP (${refusal})` : "single frames too";
 }
