@@ -114,7 +114,7 @@ export class Exits {
   }
 }
 
-function statusOf(exits: readonly Exit<unknown>[]): ExitsStatus {
+function statusOf(exits: readonly { value: unknown; refusal: string }[]): ExitsStatus {
   const openCount = exits.filter(({ value }) => value !== null).length;
   return { openCount, refusal: exits.map(({ refusal }) => refusal).find(Boolean) ?? "" };
 }
