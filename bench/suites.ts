@@ -67,7 +67,7 @@ bytes a datagram. Half load is half of the 64-byte frames that the same switch d
     title: "With a mirror",
     about: `The same measures without and with a mirror of every frame received to a device of the switch's host on which
 nobody listens.`,
-    measures: [...throughputs, cpu].flatMap((measure) => [measure, mirrored(measure)]),
+    measures: [...throughputs, cpu, idle].flatMap((measure) => [measure, mirrored(measure)]),
     conclusion: (peers, samples) => mirrorLosses(throughputs, peers, samples),
   },
   {

@@ -94,7 +94,7 @@ export const TARGETS: readonly Target[] = [
     value: { peer: SPINNING, title: "round trip, median" },
   },
   multiple("round trip under half load, 99th percentile", AFXDP, 1, "at most"),
-  ...[title.small, title.smallMixed, title.largeMixed].map((figure) =>
+  ...[title.small, title.smallMixed, title.largeMixed, tcp(1).title].map((figure) =>
     kept(`${figure}${MIRRORED}`, figure, 0.7),
   ),
   alone("idle: CPU of the switch's process", "below", 1, "% of a core"),

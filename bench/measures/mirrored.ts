@@ -7,6 +7,7 @@ import type { Figure, Measure, Setting } from "./measure.ts";
 
 /** What is added to the title of a figure that was measured with a mirror. */
 export const MIRRORED = ", mirrored";
+const PEERS = ["ovs-afxdp", "vxswitch-ring"];
 
 /** The same measure with a mirror; and how much of what it should have shown it lost, as the switch says. */
 export function mirrored(measure: Measure): Measure {
@@ -16,13 +17,16 @@ export function mirrored(measure: Measure): Measure {
     name: `${measure.name}-mirrored`,
     title,
     layout: { ...measure.layout, mirror: true },
+    peers: PEERS,
     run: async (setting) => {
       const before = await look(setting);
       const figures = await measure.run(setting);
       const after = await look(setting);
       const rename = (figure: Figure) => ({
         ...figure,
-        title: figure.title.replace(measure.title, title),
+        title: figure.title.includes(measure.title)
+          ? figure.title.replace(measure.title, title)
+          : `${figure.title}${MIRRORED}`,
       });
       return [...figures.map(rename), ...mirrorFigures(title, before, after)];
     },
@@ -60,7 +64,7 @@ function mirrorFigures(title: string, before: Look, after: Look): Figure[] {
   if (before.count === undefined || after.count === undefined) return [seen];
   const lost = after.count.lost - before.count.lost;
   const mirrored = after.count.mirrored - before.count.mirrored;
-  const value = (lost / (lost + mirrored)) * 100;
+  const value = lost === 0 ? 0 : (lost / (lost + mirrored)) * 100;
   return [
     seen,
     { title: `${title}: lost by the mirror, by its own count`, unit: "%", digits: 1, detail: true, value },

@@ -20,7 +20,7 @@ const TIMEOUT_MS = 30_000;
 const BEFORE_OTHERS = ["nice", "-n", "-20"];
 const LOAD = { sizes: [64], flows: 64 };
 /** Of the generator, before the first echo and after the last. */
-const MARGIN_SECONDS = 1;
+const MARGIN_SECONDS = 0.5;
 
 export const roundTrip: Measure = {
   name: "round-trip",

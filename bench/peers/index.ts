@@ -4,6 +4,7 @@ import { dgram } from "./dgram.ts";
 import { kernelBridge } from "./kernel-bridge.ts";
 import { openVswitch } from "./ovs.ts";
 import type { PeerKind } from "./peer.ts";
+import { rawSocketCap } from "./raw-socket-cap.ts";
 import { vxswitch, vxswitchWith } from "./vxswitch.ts";
 
 export const PEERS: readonly PeerKind[] = [
@@ -11,6 +12,7 @@ export const PEERS: readonly PeerKind[] = [
   openVswitch("ovs-afxdp", "afxdp"),
   openVswitch("ovs-afpacket", "system"),
   dgram,
+  rawSocketCap,
   vxswitch("udp"),
   vxswitch("ring"),
   vxswitchWith("vxswitch-ring-spin", { io: "ring", spin: "always" }, ["round-trip", "round-trip-load"]),

@@ -43,6 +43,22 @@ export interface PeerKind {
   start(layout: Layout): Promise<Peer>;
 }
 
+/** For switches that show what others are worth: what they are worth themselves is told by these. */
+export const BASELINE_MEASURES: readonly string[] = [
+  "frames-64-1",
+  "frames-64-64",
+  "frames-1400-1",
+  "frames-1400-64",
+  "frames-alternating-64",
+  "frames-imix-64",
+  "tcp-1",
+  "udp-1",
+  "round-trip",
+  "round-trip-load",
+  "cpu",
+  "idle",
+];
+
 /** For switches that have two ports and nothing else. */
 export function lacksAnyLayout(layout: Layout): string | undefined {
   return Object.keys(layout).length > 0 ? "has two ports and nothing else" : undefined;

@@ -1,6 +1,7 @@
 // Sections of the results: each replaces its own and keeps the others'.
 import { describe, expect, test } from "vitest";
 import { replaceSection } from "../../bench/results.ts";
+import { read } from "../repo/sources.ts";
 
 const TEXT =
   "# Results\n\n<!-- begin a -->\nold\n<!-- end a -->\n\nbetween\n\n<!-- begin b -->\nkept\n<!-- end b -->\n";
@@ -27,4 +28,19 @@ describe("a section of the results", () => {
   ])("whose markers are no pair is refused: %j", (text) => {
     expect(() => replaceSection(text, "a", "new")).toThrow("section a");
   });
+});
+
+test("the baseline's packages are pinned, and its lock file names no registry", () => {
+  const lock = JSON.parse(read("bench/baseline/package-lock.json")) as {
+    packages: Record<string, { resolved?: string; integrity?: string }>;
+  };
+  const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
+  expect(packages.length).toBeGreaterThan(1);
+  expect(packages.filter(([, { resolved, integrity }]) => resolved !== undefined || !integrity)).toEqual([]);
+  const manifest = JSON.parse(read("bench/baseline/package.json")) as {
+    dependencies: Record<string, string>;
+  };
+  expect(Object.values(manifest.dependencies).filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual(
+    [],
+  );
 });
