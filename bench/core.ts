@@ -39,7 +39,7 @@ import { allocateLearning, Learning, type LearningMemory } from "../src/dataplan
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
 import { allocateVteps } from "../src/dataplane/vteps.ts";
 import { describeMachine } from "./machine.ts";
-import { plotsOf, writePlots } from "./plots.ts";
+import { DRY_PLOTS, PLOTS, plotsOf, writePlots } from "./plots.ts";
 import { writeSection } from "./results.ts";
 import { type Row, Samples } from "./samples.ts";
 import { median, spread } from "./statistics.ts";
@@ -386,9 +386,9 @@ ${THREADS_REPETITIONS} runs in turns; all threads together.
 ${threadRows().join("\n")}
 `;
   process.stdout.write(markdown);
-  if (values["dry-run"]) return;
-  writeSection("core", markdown);
-  writePlots("bench/plots", SECTION.name, plotsOf(SECTION, curve(), [SUBJECT, LIMIT], samples));
+  const plots = plotsOf(SECTION, curve(), [SUBJECT, LIMIT], samples);
+  writePlots(values["dry-run"] ? DRY_PLOTS : PLOTS, SECTION.name, plots);
+  if (!values["dry-run"]) writeSection(SECTION.name, markdown);
 }
 
 function curve(): Row[] {
@@ -396,7 +396,7 @@ function curve(): Row[] {
     title: String(x),
     unit: "ns a frame",
     digits: 1,
-    curve: { title: "the forwarding core by number of addresses", axis: "addresses", x },
+    curve: { title: "Forwarding core by number of addresses", axis: "addresses", x },
   }));
 }
 

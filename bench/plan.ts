@@ -12,7 +12,7 @@ export interface Plan {
   readonly peers: readonly PeerKind[];
   /** Those of the suites that are run, with those of their measures that are. */
   readonly suites: readonly Suite[];
-  /** The peers were named: then a measure's own choice of peers does not count. */
+  /** The peers were named: then a suite's own choice of peers does not count. */
   readonly peersNamed: boolean;
   /** Every suite that is not optional, with all its measures and peers. */
   readonly complete: boolean;
@@ -26,18 +26,18 @@ const MEASURES: readonly Measure[] = [...new Set(SUITES.flatMap((suite) => suite
 
 const USAGE = `usage: npm run bench -- [options]
   --rounds N        rounds, each with every switch in turn (default 3)
-  --seconds N       length of a measurement (default 3)
+  --seconds N       length of a measurement (default 2)
   --suite A,B       these suites alone, or "all": ${SUITES.map((suite) => suite.name + (suite.optional ? "*" : "")).join(", ")} (* optional)
   --only A,B        these switches alone: ${PEERS.map((peer) => peer.name).join(", ")}
   --measures A,B    these measures alone: ${MEASURES.map((measure) => measure.name).join(", ")}
-  --dry-run         print the tables, leave bench/RESULTS.md and bench/plots as they are`;
+  --dry-run         print the tables, draw the charts in build/bench/plots, change nothing else`;
 
 /** @throws UsageError */
 export function readPlan(): Plan {
   const { values } = parseArgs({
     options: {
       rounds: { type: "string", default: "3" },
-      seconds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "2" },
       suite: { type: "string" },
       only: { type: "string" },
       measures: { type: "string" },

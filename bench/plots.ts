@@ -9,6 +9,10 @@ import type { Row, Samples } from "./samples.ts";
 import { median, spread } from "./statistics.ts";
 import { barChart, lineChart, type Panel, type Series } from "./svg.ts";
 
+/** Where charts are kept, beside the results. */
+export const PLOTS = "bench/plots";
+/** Where a dry run leaves its charts to be looked at. */
+export const DRY_PLOTS = "build/bench/plots";
 /** In the order of the peers. */
 const COLOURS = [
   "#8c959f",
@@ -73,7 +77,7 @@ function barsOf(
       if (values.length === 0) return [];
       const { min: low, max: high } = spread(values);
       const value = median(values);
-      return [{ label, colour: colourOf(label), value, low, high, text: value.toFixed(row.digits) }];
+      return [{ label, colour: colourOf(label, peers), value, low, high, text: value.toFixed(row.digits) }];
     }),
   }));
   const title = [`${section.title}, ${unit}`, ...(better ? [WORDS[better]] : [])].join("; ");
@@ -84,7 +88,7 @@ function linesOf(section: string, rows: readonly Row[], peers: readonly string[]
   const [{ unit, curve }] = rows;
   const series: Series[] = peers.map((label) => ({
     label,
-    colour: colourOf(label),
+    colour: colourOf(label, peers),
     points: rows.flatMap((row) => {
       const y = samples.median(label, row.title);
       return y === undefined || row.curve === undefined ? [] : [{ x: row.curve.x, y }];
@@ -95,10 +99,10 @@ function linesOf(section: string, rows: readonly Row[], peers: readonly string[]
   return { name: `${section}--${slug(title)}`, svg: lineChart(title, curve?.axis ?? "", unit, drawn) };
 }
 
-/** A peer has the same colour in every chart; one that is no peer has the first that is free. */
-function colourOf(peer: string): string {
-  const index = PEERS.findIndex(({ name }) => name === peer);
-  return COLOURS[(index === -1 ? PEERS.length : index) % COLOURS.length];
+/** A peer has the same colour in every chart; what is no peer has one by its place, after those of the peers. */
+function colourOf(label: string, labels: readonly string[]): string {
+  const index = PEERS.findIndex(({ name }) => name === label);
+  return COLOURS[(index === -1 ? PEERS.length + labels.indexOf(label) : index) % COLOURS.length];
 }
 
 function group<T>(all: readonly T[], key: (one: T) => string): T[][] {

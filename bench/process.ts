@@ -2,6 +2,7 @@
 // with the end of the benchmark, whatever ends it. No shell is involved.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const STOP_TIMEOUT_MS = 5000;
@@ -67,10 +68,14 @@ function outcome(child: ChildProcess, command: readonly string[], timeoutMs: num
   });
 }
 
-/** Enough to tell which program it was, without the host it ran in and its many arguments. */
+/** Enough to tell which program it was, without the host it ran in, its environment, directory and many arguments. */
 function shortName(command: readonly string[]): string {
   const words = command.slice(0, 3).join(" ") === "ip netns exec" ? command.slice(4) : command;
-  return words.slice(0, 2).join(" ");
+  const program = words.filter((word) => word !== "env" && !/^(\w+=|--)/.test(word));
+  return program
+    .slice(0, 2)
+    .map((word) => basename(word))
+    .join(" ");
 }
 
 async function stop(child: ChildProcess, finished: Promise<unknown>): Promise<void> {

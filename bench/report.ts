@@ -18,7 +18,7 @@ export class Report {
   readonly #failures = new Map<string, string[]>();
   readonly #absences = new Map<string, string>();
 
-  /** Values go to `samples`, which the reports of a run share. */
+  /** Values go to `samples`, which the reports of a run share; of other peers than `peers` nothing is shown. */
   constructor(peers: readonly string[], samples: Samples) {
     this.#peers = peers;
     this.#samples = samples;
@@ -31,6 +31,7 @@ export class Report {
 
   /** Notes that a measure gave no figures in a round, and why. */
   fail(peer: string, measure: Measure, reason: string): void {
+    if (!this.#peers.includes(peer)) return;
     this.#failed.add(measure.title);
     const key = `${peer} ${measure.title}`;
     this.#failures.set(key, [...(this.#failures.get(key) ?? []), reason]);
@@ -38,7 +39,7 @@ export class Report {
 
   /** Notes that a peer could not be measured at all, in one round or in each. */
   absent(peer: string, reason: string): void {
-    this.#absences.set(peer, reason);
+    if (this.#peers.includes(peer)) this.#absences.set(peer, reason);
   }
 
   /** The main table's rows. */

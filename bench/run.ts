@@ -14,7 +14,7 @@ import { describeMachine } from "./machine.ts";
 import type { Measure } from "./measures/measure.ts";
 import type { Layout, Peer, PeerKind } from "./peers/peer.ts";
 import { type Plan, readPlan, UsageError } from "./plan.ts";
-import { plotsOf, writePlots } from "./plots.ts";
+import { DRY_PLOTS, PLOTS, plotsOf, writePlots } from "./plots.ts";
 import { Report } from "./report.ts";
 import { writeSection } from "./results.ts";
 import { ROOT } from "./root.ts";
@@ -53,30 +53,42 @@ class Run {
 
   constructor(plan: Plan) {
     this.#plan = plan;
-    const peers = plan.peers.map((peer) => peer.name);
-    this.reports = new Map(plan.suites.map((suite) => [suite, new Report(peers, this.samples)]));
+    const names = plan.peers.map((peer) => peer.name);
+    this.reports = new Map(
+      plan.suites.map((suite) => [
+        suite,
+        new Report(
+          names.filter((name) => this.#compares(suite, name)),
+          this.samples,
+        ),
+      ]),
+    );
+  }
+
+  #compares(suite: Suite, peer: string): boolean {
+    return this.#plan.peersNamed || (suite.peers?.includes(peer) ?? true);
   }
 
   async measureAll(): Promise<void> {
     const { rounds, peers } = this.#plan;
     for (let round = 1; round <= rounds; round++) {
       for (const kind of peers) {
+        const measures = this.#measuresFor(kind, round);
+        if (measures.length === 0) continue;
         const busy = await quietPercent();
         this.highestLoadPercent = Math.max(this.highestLoadPercent, busy);
         say(`round ${round} of ${rounds}: ${kind.name} (machine before: ${busy.toFixed(0)} % busy)`);
-        await this.#measurePeer(kind, this.#measuresFor(kind, round));
+        await this.#measurePeer(kind, measures);
       }
     }
   }
 
   /** Each measure once, whichever suites it is in. */
   #measuresFor(kind: PeerKind, round: number): Measure[] {
-    const all = [...new Set(this.#plan.suites.flatMap((suite) => suite.measures))];
+    const suites = this.#plan.suites.filter((suite) => this.#compares(suite, kind.name));
+    const all = [...new Set(suites.flatMap((suite) => suite.measures))];
     return all.filter(
-      (measure) =>
-        (kind.measures?.includes(measure.name) ?? true) &&
-        (this.#plan.peersNamed || (measure.peers?.includes(kind.name) ?? true)) &&
-        (measure.once !== true || round === 1),
+      (measure) => (kind.measures?.includes(measure.name) ?? true) && (measure.once !== true || round === 1),
     );
   }
 
@@ -205,7 +217,7 @@ async function main(): Promise<void> {
   for (const [suite, report] of run.reports) {
     publish(plan, suite.name, section(plan, machine, suite, report, run.samples));
     const plots = plotsOf(suite, report.rows, report.peers, run.samples);
-    writePlots(plan.dryRun ? "build/bench/plots" : "bench/plots", suite.name, plots);
+    writePlots(plan.dryRun ? DRY_PLOTS : PLOTS, suite.name, plots);
   }
   const targets = `## Targets\n\n${machine}\n\n${targetsMarkdown(run.samples)}\n`;
   if (plan.complete) publish(plan, "targets", targets);

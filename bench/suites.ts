@@ -21,6 +21,8 @@ export interface Suite {
   readonly about: string;
   /** Run only where asked for by name. */
   readonly optional?: boolean;
+  /** The peers that it compares, unless others are asked for by name; left out: all. */
+  readonly peers?: readonly string[];
   readonly measures: readonly Measure[];
   /** What follows from its samples, in Markdown. */
   conclusion?(peers: readonly string[], samples: Samples): string;
@@ -67,6 +69,7 @@ bytes a datagram. Half load is half of the 64-byte frames that the same switch d
     title: "With a mirror",
     about: `The same measures without and with a mirror of every frame received to a device of the switch's host on which
 nobody listens.`,
+    peers: ["kernel-bridge", "ovs-afxdp", "vxswitch-ring"],
     measures: [...throughputs, cpu, idle].flatMap((measure) => [measure, mirrored(measure)]),
     conclusion: (peers, samples) => mirrorLosses(throughputs, peers, samples),
   },
@@ -77,6 +80,7 @@ nobody listens.`,
 to more ports. Addresses: half of them send to the other half, in scattered order, when all are learnt. Floods: copies
 delivered a second, all ports together, and how long the switch is busy with one frame. Further VTEPs are addresses of
 the second client; the kernel has them as remotes of one vxlan device.`,
+    peers: ["kernel-bridge", "vxswitch-ring"],
     measures: [
       ...[2, 10, 100, 1000].map(growPorts),
       ...[2, 4096, 65_536, 1_000_000].map(growAddresses),
@@ -88,6 +92,7 @@ the second client; the kernel has them as remotes of one vxlan device.`,
     title: "Garbage",
     about:
       "What V8 collects while 64-byte frames in 64 flows are offered beyond what the switch forwards, warmed up.",
+    peers: ["vxswitch-ring"],
     measures: [garbage],
   },
   {

@@ -84,12 +84,14 @@ export function lineChart(title: string, xTitle: string, yTitle: string, series:
       line(left, place.y(y), left + PLOT_WIDTH, place.y(y), EDGE),
       text(left - 8, place.y(y) + 4, short(y), { anchor: "end", colour: FAINT }),
     ]),
-    ...xs.map((x) => text(place.x(x), top + PLOT_HEIGHT + 18, short(x), { anchor: "middle", colour: FAINT })),
+    ...xs.map((x) =>
+      text(place.x(x), top + PLOT_HEIGHT + 18, x.toLocaleString("en"), { anchor: "middle", colour: FAINT }),
+    ),
     text(left + PLOT_WIDTH / 2, top + PLOT_HEIGHT + 36, xTitle, { anchor: "middle", colour: FAINT }),
     ...series.map((one) => drawSeries(one, place)),
     ...series.map((one, index) => legend(one, left, top + PLOT_HEIGHT + AXIS_HEIGHT + index * LEGEND_STEP)),
   ];
-  const width = left + PLOT_WIDTH + 2 * PADDING;
+  const width = left + PLOT_WIDTH + 3 * PADDING;
   return card(title, width, top + PLOT_HEIGHT + AXIS_HEIGHT + series.length * LEGEND_STEP + PADDING, parts);
 }
 

@@ -6,7 +6,6 @@ import { hush } from "../lab.ts";
 import type { Figure, Measure } from "./measure.ts";
 import { AT_FULL_RATE, cpuFigures, observe } from "./window.ts";
 
-const PEERS = ["kernel-bridge", "vxswitch-ring"];
 const FRAMES = { sizes: [64], flows: 64 };
 /** Room for all addresses of every row, so that only their number differs. */
 const ADDRESSES_MAX = 1 << 20;
@@ -23,7 +22,6 @@ export function growPorts(ports: number): Measure {
     name: `ports-${ports}`,
     title,
     layout: { extraPorts: ports - 2 }, // with none, too, a switch of its own: each row begins alike
-    peers: PEERS,
     run: async (setting) => {
       await prepare();
       const window = await observe(setting, { ...FRAMES, rate: AT_FULL_RATE });
@@ -46,7 +44,6 @@ export function growAddresses(addresses: number): Measure {
     title,
     // A third port gets what is flooded: it shows that the addresses are known.
     layout: { extraPorts: 1, addressesMax: ADDRESSES_MAX },
-    peers: PEERS,
     run: async (setting) => {
       await prepare();
       await teach(THERE, sources);
@@ -70,7 +67,6 @@ export function growFlood(ports: number): Measure {
     name: `flood-${ports}`,
     title,
     layout: { extraPorts: ports - 1 },
-    peers: PEERS,
     run: async (setting) => {
       await prepare();
       const window = await observe(setting, { ...FRAMES, rate: AT_FULL_RATE, destinations: UNKNOWN });
@@ -79,10 +75,10 @@ export function growFlood(ports: number): Measure {
       return [
         {
           ...rate(`${title}: copies`, copiesPerSecond),
-          curve: { title: "copies of floods", axis: "ports", x: ports },
+          curve: { title: "Copies of floods", axis: "ports", x: ports },
         },
         {
-          curve: { title: "time that a flooded frame takes", axis: "ports", x: ports },
+          curve: { title: "Time that a flooded frame takes", axis: "ports", x: ports },
           title: `${title}: time a frame takes`,
           unit: "µs",
           digits: 1,

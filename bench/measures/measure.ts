@@ -27,8 +27,6 @@ export interface Measure {
   readonly title: string;
   /** The lab and switch that it needs; left out: two ports and no more. */
   readonly layout?: Layout;
-  /** The peers that it is for, unless others are asked for by name; left out: all. */
-  readonly peers?: readonly string[];
   /** In the first round alone: it takes long, or counts what does not vary. */
   readonly once?: boolean;
   /** Why this machine cannot measure it, with the remedy; undefined if it can. */

@@ -7,7 +7,6 @@ import type { Figure, Measure, Setting } from "./measure.ts";
 
 /** What is added to the title of a figure that was measured with a mirror. */
 export const MIRRORED = ", mirrored";
-const PEERS = ["ovs-afxdp", "vxswitch-ring"];
 
 /** The same measure with a mirror; and how much of what it should have shown it lost, as the switch says. */
 export function mirrored(measure: Measure): Measure {
@@ -17,7 +16,6 @@ export function mirrored(measure: Measure): Measure {
     name: `${measure.name}-mirrored`,
     title,
     layout: { ...measure.layout, mirror: true },
-    peers: PEERS,
     run: async (setting) => {
       const before = await look(setting);
       const figures = await measure.run(setting);

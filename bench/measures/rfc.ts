@@ -41,7 +41,7 @@ export function throughput(size: number): Measure {
         { sizes: [size], flows: FLOWS },
         ({ sent, delivered }) => delivered >= sent,
       );
-      const curve = { title: "frames without loss by size", axis: "bytes of a frame", x: size };
+      const curve = { title: "Frames without loss by size", axis: "bytes of a frame", x: size };
       return [{ title, unit: "kpps", digits: 0, better: "more", curve, value: value / 1000 }];
     },
   };

@@ -83,3 +83,13 @@ test("a section's figures become a file for each unit and each curve", () => {
   // A peer without samples is in no chart.
   expect(plots.map((plot) => plot.svg).join("")).not.toContain("dgram");
 });
+
+test("lines of one chart differ in colour, peers or not", () => {
+  const samples = new Samples();
+  const labels = ["kernel-bridge", "measured", "limit"];
+  for (const label of labels) samples.add(label, "rate", 1);
+  const rows: Row[] = [{ title: "rate", unit: "ns", digits: 0, curve: { title: "c", axis: "a", x: 2 } }];
+  const [plot] = plotsOf({ name: "s", title: "S" }, rows, labels, samples);
+  const colours = [...plot.svg.matchAll(/<circle [^>]*fill='(#\w+)'/g)].map((match) => match[1]);
+  expect(new Set(colours).size).toBe(3);
+});
