@@ -1,40 +1,137 @@
-// What went wrong with the system, as a sentence with the remedy.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+// What went wrong with the system: why, and the remedy; in one sentence where it is logged, apart where `vxswitch doctor`
+// lists them.
 import { errorCode } from "../system-error.ts";
+import { kernelVxlanDevices, udpPortHolder } from "./port-holder.ts";
+
+/** What stands in the way, and what puts it right; `remedy` is "" where only the operator can know. */
+export interface Fault {
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/** Both halves of a fault. */
+export function sentence({ why, remedy }: Fault): string {
+  return remedy === "" ? why : `${why}: ${remedy}`;
+}
 
 /** Why the UDP socket of a VTEP could not be opened. */
 export function explainSocket(error: unknown, local: string | null, port: number): string {
-  const at = local === null ? `UDP port ${port}` : `UDP port ${port} at ${local}`;
-  switch (errorCode(error)) {
-    case "EADDRINUSE":
-      return `${at} is taken ${takenBy(port)}`;
-    case "EADDRNOTAVAIL":
-      return `no interface of this host has the address ${local}: 'ip address' lists them; correct 'local' or leave it out`;
-    case "EACCES":
-      return `${at} needs CAP_NET_BIND_SERVICE: run as root, or set a dstport above 1023`;
-    default:
-      return `${at} cannot be opened: ${textOf(error)}`;
-  }
+  return sentence(socketFault(error, local, port));
 }
 
 /** Why a TAP device could not be made. */
 export function explainTap(error: unknown, name: string): string {
+  return sentence(tapFault(error, name));
+}
+
+/** Why a receive ring could not be opened. */
+export function explainRing(error: unknown): string {
+  return sentence(ringFault(error));
+}
+
+export function socketFault(error: unknown, local: string | null, port: number): Fault {
+  const at = local === null ? `UDP port ${port}` : `UDP port ${port} at ${local}`;
+  switch (errorCode(error)) {
+    case "EADDRINUSE":
+      return takenFault(at, port);
+    case "EADDRNOTAVAIL":
+      return {
+        why: `no interface of this host has the address ${local}`,
+        remedy: "'ip address' lists them; correct 'local' or leave it out",
+      };
+    case "EACCES":
+      return {
+        why: `${at} needs CAP_NET_BIND_SERVICE`,
+        remedy: "run as root, or set a dstport above 1023",
+      };
+    default:
+      return { why: `${at} cannot be opened: ${textOf(error)}`, remedy: "" };
+  }
+}
+
+export function tapFault(error: unknown, name: string): Fault {
   switch (errorCode(error)) {
     case "EPERM":
     case "EACCES":
-      return (
-        `the TAP device ${name} needs the capability CAP_NET_ADMIN: run as root, ` +
-        "or with 'AmbientCapabilities=CAP_NET_ADMIN' in a systemd unit"
-      );
+      return {
+        why: `the TAP device ${name} needs the capability CAP_NET_ADMIN`,
+        remedy: `run as root, or ${inUnit("CAP_NET_ADMIN")}`,
+      };
     case "ENOENT":
     case "ENXIO":
     case "ENODEV":
-      return `the TAP device ${name} needs /dev/net/tun, which is missing: modprobe tun (in a container: --device /dev/net/tun)`;
+      return {
+        why: `the TAP device ${name} needs /dev/net/tun, which is missing`,
+        remedy: "modprobe tun (in a container: --device /dev/net/tun)",
+      };
     case "EBUSY":
-      return `a network device named ${name} exists already: remove it (ip link del ${name}) or choose another name`;
+      return {
+        why: `a network device named ${name} exists already`,
+        remedy: `remove it (ip link del ${name}) or choose another name`,
+      };
     default:
-      return `the TAP device ${name} cannot be made: ${textOf(error)}`;
+      return { why: `the TAP device ${name} cannot be made: ${textOf(error)}`, remedy: "" };
   }
+}
+
+/** Of the classifier, its link to a device, or the ring itself. */
+export function ringFault(error: unknown): Fault {
+  switch (errorCode(error)) {
+    case "EPERM":
+    case "EACCES":
+      return {
+        why: "it needs the capabilities CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF",
+        remedy: `run as root of the machine itself, or ${inUnit("CAP_NET_RAW CAP_NET_ADMIN CAP_BPF")}`,
+      };
+    case "EINVAL":
+      return {
+        why: "the kernel is older than 6.6, or built without tcx (CONFIG_NET_XGRESS)",
+        remedy: "boot Linux 6.6 or newer, built with it",
+      };
+    case "ENOSYS":
+      return {
+        why: "the kernel is built without bpf(2)",
+        remedy: "boot one with CONFIG_BPF_SYSCALL",
+      };
+    default:
+      return { why: textOf(error), remedy: "" };
+  }
+}
+
+/** Of the TAP by which super-frames leave whole; io/tunnel.ts says why. */
+export function tunnelFault(error: unknown): Fault {
+  switch (errorCode(error)) {
+    case "EPERM":
+      return {
+        why: textOf(error),
+        remedy: `run as root of the machine itself, or ${inUnit("CAP_NET_ADMIN CAP_BPF")}`,
+      };
+    case "EINVAL":
+      return { why: textOf(error), remedy: "boot Linux 6.17 or newer, built with tcx (CONFIG_NET_XGRESS)" };
+    default:
+      return { why: textOf(error), remedy: "" };
+  }
+}
+
+/** Of a kind of socket that this process cannot have. */
+export function optionFault(error: unknown): Fault {
+  switch (errorCode(error)) {
+    case "EPERM":
+      return {
+        why: "it needs the capability CAP_NET_RAW",
+        remedy: `run as root, or ${inUnit("CAP_NET_RAW")}`,
+      };
+    case "EAFNOSUPPORT":
+      return { why: textOf(error), remedy: "boot a kernel that is built with it (CONFIG_XDP_SOCKETS)" };
+    case "ENOPROTOOPT":
+      return { why: textOf(error), remedy: "boot Linux 5.0 or newer" };
+    default:
+      return { why: textOf(error), remedy: "" };
+  }
+}
+
+function inUnit(capabilities: string): string {
+  return `with 'AmbientCapabilities=${capabilities}' in a systemd unit`;
 }
 
 /** Error text without stack. */
@@ -43,60 +140,20 @@ export function textOf(error: unknown): string {
 }
 
 /** By whom a UDP port is taken, and what to do. A socket that no process has open is the kernel's own. */
-function takenBy(port: number): string {
-  const holder = holderOf(inodesOf(port));
-  if (holder !== null) return `by ${holder}: stop it, or set another dstport`;
-  const device = kernelVxlanDevices()[0] ?? "DEVICE";
-  return (
-    `by a VXLAN device of the kernel in this network namespace ('ip -d link show type vxlan' names it): remove it ` +
-    `(ip link del ${device}), or give one of the two another port (dstport)`
-  );
-}
-
-/** Inodes of the UDP sockets at a port (proc(5), /proc/net/udp). */
-function inodesOf(port: number): string[] {
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  return ["/proc/net/udp", "/proc/net/udp6"].flatMap((table) =>
-    readText(table)
-      .split("\n")
-      .map((row) => row.trim().split(/\s+/))
-      .filter((fields) => fields[1]?.endsWith(wanted))
-      .map((fields) => fields[9]),
-  );
-}
-
-/** The process that has one of these sockets open, as far as we may look; null if there is none. */
-function holderOf(inodes: readonly string[]): string | null {
-  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const held = readdirSync(`/proc/${pid}/fd`).some((fd) =>
-        wanted.has(readlinkSync(`/proc/${pid}/fd/${fd}`)),
-      );
-      if (held) return `${readText(`/proc/${pid}/comm`).trim()} (process ${pid})`;
-    } catch {
-      // It has ended, or is not ours to look into.
-    }
+function takenFault(at: string, port: number): Fault {
+  const holder = udpPortHolder(port);
+  if (holder !== null) {
+    const why = `${at} is taken by ${holder.name} (process ${holder.pid})`;
+    return { why, remedy: "stop it, or set another dstport" };
   }
-  return null;
-}
-
-/** Names of the kernel's VXLAN devices in this network namespace, as far as /sys shows this namespace. */
-function kernelVxlanDevices(): string[] {
-  try {
-    return readdirSync("/sys/class/net").filter((name) =>
-      readText(`/sys/class/net/${name}/uevent`).includes("DEVTYPE=vxlan"),
-    );
-  } catch {
-    return [];
+  const device = kernelVxlanDevices()[0];
+  if (device === undefined && process.getuid?.() !== 0) {
+    return { why: `${at} is taken`, remedy: `as root, 'ss -ulpn sport = ${port}' tells by whom` };
   }
-}
-
-/** A file's text, or "" where it cannot be read. */
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
+  return {
+    why:
+      `${at} is taken by a VXLAN device of the kernel in this network namespace ` +
+      "('ip -d link show type vxlan' names it)",
+    remedy: `remove it (ip link del ${device ?? "DEVICE"}), or give one of the two another port (dstport)`,
+  };
 }

@@ -4,10 +4,9 @@
 import type { Address } from "../address.ts";
 import { Classifier, closeRings, openRings, type RingSocket, ringDrops, unlink } from "../io/ring.ts";
 import { RINGS_MAX, VTEPS_MAX } from "../limits.ts";
-import { errorCode } from "../system-error.ts";
 import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
 import { VTEP_ADDRESS, VTEP_DEVICE, VTEP_PORT, VTEP_WORDS } from "../vteps.ts";
-import { textOf } from "./explain.ts";
+import { explainRing } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 
 /** A VTEP of ours at the device by which one of its remotes is reached. */
@@ -126,7 +125,7 @@ export class Rings {
       await this.options.send([ringCommand(ring)]);
     } catch (error) {
       this.rooms.give(room);
-      this.refuse(deviceName, explain(error));
+      this.refuse(deviceName, explainRing(error));
     }
   }
 
@@ -203,19 +202,4 @@ function keyOf({ local, port, underlay }: RingVtep): string {
 function ringCommand({ device, sockets }: Ring): ForwardingCommand {
   const make = sockets.map((socket) => ({ type: "ring", socket }) as const);
   return { op: "add-device", device, make, fallback: device };
-}
-
-/** Why a ring could not be opened. */
-function explain(error: unknown): string {
-  switch (errorCode(error)) {
-    case "EPERM":
-    case "EACCES":
-      return "it needs the capabilities CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: run as root";
-    case "EINVAL":
-      return "the kernel is older than 6.6, or built without tcx (CONFIG_NET_XGRESS)";
-    case "ENOSYS":
-      return "the kernel is built without bpf(2)";
-    default:
-      return textOf(error);
-  }
 }

@@ -36,8 +36,8 @@ function attempt(call: () => number, unknown: string): number {
     return call();
   } catch (error) {
     const code = errorCode(error);
-    if (code === "EINVAL") throw new SystemError(unknown);
-    if (code === "EPERM") throw new SystemError("it needs the capabilities CAP_NET_ADMIN and CAP_BPF");
+    if (code === "EINVAL") throw new SystemError(unknown, code);
+    if (code === "EPERM") throw new SystemError("it needs the capabilities CAP_NET_ADMIN and CAP_BPF", code);
     throw error;
   }
 }
