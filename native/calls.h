@@ -38,6 +38,7 @@ napi_value neighbour_probe(napi_env env, napi_callback_info info);
 napi_value route_events_open(napi_env env, napi_callback_info info);
 napi_value route_events_read(napi_env env, napi_callback_info info);
 // link.c
+napi_value link_index(napi_env env, napi_callback_info info);
 napi_value link_set(napi_env env, napi_callback_info info);
 napi_value link_address(napi_env env, napi_callback_info info);
 napi_value link_is_queued(napi_env env, napi_callback_info info);
@@ -55,6 +56,9 @@ napi_value ring_map(napi_env env, napi_callback_info info);
 napi_value ring_unmap(napi_env env, napi_callback_info info);
 napi_value ring_drops(napi_env env, napi_callback_info info);
 napi_value ring_receive(napi_env env, napi_callback_info info);
+// probe.c
+napi_value socket_probe(napi_env env, napi_callback_info info);
+napi_value socket_buffer_bytes(napi_env env, napi_callback_info info);
 // pure-calls.c
 napi_value segment_frame(napi_env env, napi_callback_info info);
 napi_value order_trains(napi_env env, napi_callback_info info);

@@ -11,6 +11,16 @@
 #include "calls.h"
 #include "rtnetlink.h"
 
+// linkIndex(name) -> the index of a network device in this namespace.
+napi_value link_index(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  char name[IFNAMSIZ];
+  take_name(&a, name, sizeof name);
+  if (!a.ok) return NULL;
+  unsigned index = if_nametoindex(name);
+  return index == 0 ? throw_errno(env, "if_nametoindex", errno) : int_value(env, (int32_t)index);
+}
+
 // linkSet(name, mtu, up, passive): brings a network device to this MTU and state; a passive one neither asks nor answers
 // ARP.
 napi_value link_set(napi_env env, napi_callback_info info) {

@@ -33,6 +33,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "neighbourProbe", neighbour_probe);
   offer(env, exports, "routeEventsOpen", route_events_open);
   offer(env, exports, "routeEventsRead", route_events_read);
+  offer(env, exports, "linkIndex", link_index);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
   offer(env, exports, "linkIsQueued", link_is_queued);
@@ -47,6 +48,8 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "ringUnmap", ring_unmap);
   offer(env, exports, "ringDrops", ring_drops);
   offer(env, exports, "ringReceive", ring_receive);
+  offer(env, exports, "socketProbe", socket_probe);
+  offer(env, exports, "socketBufferBytes", socket_buffer_bytes);
   offer(env, exports, "segmentFrame", segment_frame);
   offer(env, exports, "orderTrains", order_trains);
   return exports;

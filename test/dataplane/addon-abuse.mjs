@@ -61,6 +61,8 @@ const VALID = {
   nextHop: () => [new Int32Array(4), Int32Array.of(0, 0, -65536, 0x0100007f), new Int32Array(20)],
   neighbourProbe: () => [2 ** 30, Int32Array.of(0, 0, -65536, 0x0100007f)],
   routeEventsRead: () => [NO_FD],
+  socketProbe: () => [0],
+  socketBufferBytes: () => [NO_FD],
   tapReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],
   tapTransmit: () => [NO_FD, new Uint8Array(4096), frames(), new Int32Array(16), 4, 1450],
   segmentFrame: () => [new Uint8Array(3000), frames(), 1464, new Uint8Array(4096), new Int32Array(8)],
@@ -69,6 +71,7 @@ const VALID = {
 const NAMED = {
   tapOpen: () => ["a name far too long for a device"],
   tunnelRedirect: () => ["vxswitch-none", 1],
+  linkIndex: () => ["vxswitch-none"],
   linkSet: () => ["vxswitch-none", 1500, 1, 0],
   linkAddress: () => ["vxswitch-none", 0, new Int32Array(4), 24, 1],
 };

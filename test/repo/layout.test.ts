@@ -5,6 +5,7 @@ import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import * as frames from "../../src/dataplane/frames.ts";
 import * as arena from "../../src/dataplane/io/arena.ts";
 import * as nextHop from "../../src/dataplane/io/next-hop.ts";
+import * as probe from "../../src/dataplane/io/probe.ts";
 import { DEVICES_MAX } from "../../src/dataplane/limits.ts";
 import * as vteps from "../../src/dataplane/vteps.ts";
 import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../src/dataplane/vxlan.ts";
@@ -34,6 +35,13 @@ test("a row of the VTEP table is the same in native/outer.h", () => {
   const numbers = enumerators(read("native/outer.h"));
   const shared: Record<string, unknown> = { ...vteps };
   expect(numbers.size).toBe(4);
+  for (const [name, value] of numbers) expect(shared[name], name).toBe(value);
+});
+
+test("kinds of sockets to try are the same in native/probe.c", () => {
+  const numbers = enumerators(read("native/probe.c"));
+  const shared: Record<string, unknown> = { ...probe };
+  expect(numbers.size).toBe(3);
   for (const [name, value] of numbers) expect(shared[name], name).toBe(value);
 });
 

@@ -87,6 +87,8 @@ export interface Native {
   routeEventsOpen(): number;
   /** 1 if something has changed since the last call, 0 if not, or -errno. */
   routeEventsRead(fd: number): number;
+  /** Throws ENODEV. */
+  linkIndex(name: string): number;
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
   /** 1 if frames wait in a queueing discipline of the device. */
@@ -124,6 +126,10 @@ export interface Native {
   ): number;
   /** Takes the error that a socket has pending; 0 = none. */
   socketError(fd: number): number;
+  /** Opens and closes a socket of a PROBE_ kind; throws what the kernel answers. */
+  socketProbe(kind: number): void;
+  /** Bytes of the receive queue that the kernel granted. */
+  socketBufferBytes(fd: number): number;
   /** Segments written, or -1 (metadata does not fit), -2 (no room). */
   segmentFrame(
     frame: Uint8Array,

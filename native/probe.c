@@ -1,0 +1,50 @@
+// What kinds of sockets the kernel lets this process have: each opened, set and closed again. For `vxswitch doctor`;
+// nothing is bound and nothing sent.
+#include <errno.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "calls.h"
+
+enum { PROBE_UDP_SEGMENT = 0, PROBE_UDP_GRO = 1, PROBE_XDP = 2 };
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+static const struct {
+  const char *call;
+  int family, type, option, value;
+} PROBES[] = {
+    [PROBE_UDP_SEGMENT] = {"UDP_SEGMENT", AF_INET, SOCK_DGRAM, UDP_SEGMENT, 1400},
+    [PROBE_UDP_GRO] = {"UDP_GRO", AF_INET, SOCK_DGRAM, UDP_GRO, 1},
+    [PROBE_XDP] = {"socket AF_XDP", AF_XDP, SOCK_RAW, 0, 0},
+};
+
+// socketProbe(kind): throws the errno with which the kernel refuses such a socket.
+napi_value socket_probe(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  uint32_t kind = take_uint(&a, PROBE_XDP);
+  if (!a.ok) return NULL;
+  int fd = socket(PROBES[kind].family, PROBES[kind].type | SOCK_CLOEXEC, 0);
+  if (fd < 0) return throw_errno(env, PROBES[kind].call, errno);
+  int value = PROBES[kind].value;
+  int failed = value != 0 && setsockopt(fd, SOL_UDP, PROBES[kind].option, &value, sizeof value) < 0;
+  int error = errno;
+  close(fd);
+  return failed ? throw_errno(env, PROBES[kind].call, error) : undefined_value(env);
+}
+
+// socketBufferBytes(fd) -> what the kernel granted for receiving. It reports twice that, for its own book-keeping
+// (socket(7)).
+napi_value socket_buffer_bytes(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  if (!a.ok) return NULL;
+  int bytes = 0;
+  socklen_t size = sizeof bytes;
+  if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size) < 0) return throw_errno(env, "SO_RCVBUF", errno);
+  return int_value(env, bytes / 2);
+}
