@@ -5,13 +5,14 @@ import { monotonicMs } from "./clock.ts";
 import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter, LEARNING_DROPS } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "./fdb.ts";
+import { requireRing } from "./inventory/abilities.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
 import { textOf } from "./inventory/explain.ts";
 import { IndexPool } from "./inventory/index-pool.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
-import { BRIDGES_MAX } from "./limits.ts";
+import { BRIDGES_MAX, SOCKET_BUFFER_BYTES } from "./limits.ts";
 import { formatMac, parseMac } from "./mac.ts";
 import type {
   BridgeSpec,
@@ -26,7 +27,10 @@ import { everyWorker, type ForwardingCommand, type PerWorker, Workers } from "./
 import { allocateVteps } from "./vteps.ts";
 
 export interface DataplaneOptions {
-  /** `udp` keeps to UDP sockets alone; `auto` (the default) and `ring` take what the machine offers beside them. */
+  /**
+   * `udp` keeps to UDP sockets alone; `auto` (the default) takes what the machine offers beside them; `ring` as well, and
+   * refuses to start where no ring can be had at all.
+   */
   readonly io?: "auto" | "ring" | "udp";
   /** `always` gives a core to each forwarding thread, which then never blocks; `auto` blocks soon after the last frame. */
   readonly spin?: "auto" | "always";
@@ -36,7 +40,6 @@ export interface DataplaneOptions {
   readonly socketBufferBytes?: number;
 }
 
-const SOCKET_BUFFER_BYTES = 32 << 20;
 /** About the time in which the next frame of a busy flow arrives. */
 const SPIN_MS = 0.01;
 const MAINTAIN_EVERY_MS = 1000;
@@ -49,8 +52,9 @@ interface BridgeRecord {
   fdb: Fdb;
 }
 
-/** Starts the threads; throws SystemError if this machine cannot run them. */
+/** Starts the threads; throws SystemError if this machine cannot run them as configured. */
 export async function openDataplane(options: DataplaneOptions = {}): Promise<Dataplane> {
+  if (options.io === "ring") requireRing();
   return new ThreadedDataplane(options);
 }
 

@@ -15,5 +15,7 @@ export const RINGS_MAX = 16;
 export const VTEPS_MAX = 64;
 /** Forwarding threads. */
 export const WORKERS_MAX = 8;
+/** Kernel buffer wanted for each socket and ring: what waits while a forwarding thread pauses. */
+export const SOCKET_BUFFER_BYTES = 32 << 20;
 /** FDB entries of one bridge. */
 export const ADDRESSES_MAX = 1 << 20;

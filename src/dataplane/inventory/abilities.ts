@@ -1,0 +1,150 @@
+// What this machine lets the switch have, found out by trying each thing once (io/probe.ts). Values only: the words are
+// explain.ts's and those of whoever shows them.
+import { availableParallelism, release } from "node:os";
+import * as probe from "../io/probe.ts";
+import { SOCKET_BUFFER_BYTES } from "../limits.ts";
+import { SystemError } from "../system-error.ts";
+import {
+  type Fault,
+  optionFault,
+  ringFault,
+  sentence,
+  socketFault,
+  tapFault,
+  textOf,
+  tunnelFault,
+} from "./explain.ts";
+import { type Holder, udpPortHolder } from "./port-holder.ts";
+
+/** What came of trying one thing: null = it works. */
+export type Attempt = Fault | null;
+
+export interface Abilities {
+  /** As `uname -r` has it. */
+  readonly kernel: string;
+  readonly nodeVersion: string;
+  readonly processors: number;
+  readonly addon: Attempt;
+  readonly udpPort: { readonly port: number; readonly attempt: Attempt; readonly holder: Holder | null };
+  /** Receive queue of a UDP socket; 0 bytes granted = could not be tried. */
+  readonly receiveBuffer: { readonly wantedBytes: number; readonly grantedBytes: number };
+  readonly udpSegment: Attempt;
+  readonly udpGro: Attempt;
+  readonly tap: Attempt;
+  readonly classifier: Attempt;
+  /** Of the classifier to a device, by tcx. */
+  readonly link: Attempt;
+  readonly ring: Attempt;
+  /** A TAP by which super-frames leave whole. */
+  readonly tunnel: Attempt;
+  readonly xdp: Attempt;
+}
+
+/** Tries everything; opens nothing that stays. `port` is the UDP port to look at. */
+export function probeAbilities(port: number): Abilities {
+  const addon = attempt(probe.tryAddon, addonFault);
+  const withAddon = (work: () => void, fault: (error: unknown) => Fault): Attempt =>
+    addon === null ? attempt(work, fault) : untried("the addon", addon);
+  const udpPort = withAddon(
+    () => probe.tryUdpPort(port),
+    (error) => socketFault(error, null, port),
+  );
+  return {
+    kernel: release(),
+    nodeVersion: process.versions.node,
+    processors: availableParallelism(),
+    addon,
+    udpPort: { port, attempt: udpPort, holder: udpPort === null ? null : udpPortHolder(port) },
+    receiveBuffer: {
+      wantedBytes: SOCKET_BUFFER_BYTES,
+      grantedBytes: addon === null ? grantedBufferBytes() : 0,
+    },
+    udpSegment: withAddon(() => probe.trySocket(probe.PROBE_UDP_SEGMENT), optionFault),
+    udpGro: withAddon(() => probe.trySocket(probe.PROBE_UDP_GRO), optionFault),
+    xdp: withAddon(() => probe.trySocket(probe.PROBE_XDP), optionFault),
+    ...probeDevices(addon),
+  };
+}
+
+/**
+ * Throws SystemError, in one sentence, unless this process may have what a ring takes on any device. No device is looked
+ * at: one that refuses a ring of its own later is another matter (rings.ts).
+ */
+export function requireRing(): void {
+  const { classifier, link, ring } = probeRing(probe.NO_DEVICE);
+  const fault = classifier ?? link ?? ring;
+  if (fault === null) return;
+  throw new SystemError(
+    `io: ring is configured, but the ring cannot be had here: ${sentence(fault)}; ` +
+      "set io: auto to go without, and see 'vxswitch doctor'",
+  );
+}
+
+type DeviceAbilities = Pick<Abilities, "tap" | "classifier" | "link" | "ring" | "tunnel">;
+
+/** What is tried on a TAP of our own, as far as there is one. */
+function probeDevices(addon: Attempt): DeviceAbilities {
+  if (addon !== null) {
+    const missing = untried("the addon", addon);
+    return { tap: missing, classifier: missing, link: missing, ring: missing, tunnel: missing };
+  }
+  const name = probe.trialName();
+  let tap: probe.TrialTap;
+  try {
+    tap = probe.openTrialTap(name);
+  } catch (error) {
+    const fault = tapFault(error, name);
+    return { tap: fault, ...probeRing(probe.NO_DEVICE), tunnel: untried("a TAP", fault) };
+  }
+  try {
+    const tunnel = attempt(() => probe.tryTunnel(tap), tunnelFault);
+    return { tap: null, ...probeRing(tap.ifindex), tunnel };
+  } finally {
+    probe.closeTrialTap(tap);
+  }
+}
+
+function probeRing(ifindex: number): Pick<Abilities, "classifier" | "link" | "ring"> {
+  let classifier: probe.Classifier;
+  try {
+    classifier = new probe.Classifier();
+  } catch (error) {
+    const fault = ringFault(error);
+    const missing = untried("the classifier", fault);
+    return { classifier: fault, link: missing, ring: missing };
+  }
+  try {
+    const link = attempt(() => probe.tryLink(classifier, ifindex), ringFault);
+    const ring = attempt(() => probe.tryRing(classifier, ifindex, SOCKET_BUFFER_BYTES), ringFault);
+    return { classifier: null, link, ring };
+  } finally {
+    classifier.close();
+  }
+}
+
+function grantedBufferBytes(): number {
+  try {
+    return probe.grantedBufferBytes(SOCKET_BUFFER_BYTES);
+  } catch {
+    return 0;
+  }
+}
+
+function attempt(work: () => void, fault: (error: unknown) => Fault): Attempt {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return fault(error);
+  }
+}
+
+/** Of something that needs another thing, which failed. */
+function untried(what: string, { remedy }: Fault): Fault {
+  return { why: `not tried, for want of ${what}`, remedy };
+}
+
+/** The addon's loader says it all in one. */
+function addonFault(error: unknown): Fault {
+  return { why: textOf(error), remedy: "npm run build" };
+}
