@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Io } from "../../src/control/cli/io.ts";
 import { runCli } from "../../src/control/cli/program.ts";
+import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
+import { EVERYTHING } from "./fake-abilities.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
 
 export interface Result {
@@ -28,6 +30,8 @@ export class Harness {
   readonly directory = mkdtempSync(join(tmpdir(), "vxswitch-control-"));
   readonly socket = join(this.directory, "run", "vxswitch.sock");
   readonly dataplane = new FakeDataplane();
+  /** What the machine is to have, for `doctor`. */
+  abilities: Abilities = EVERYTHING;
   readonly signals = new EventEmitter();
   readonly #lines = new EventEmitter();
   #daemon: Promise<Result> | null = null;
@@ -86,6 +90,7 @@ export class Harness {
       signals: this.signals,
       exit: (code) => void this.exits.push(code),
       open: async () => this.dataplane,
+      abilities: async () => this.abilities,
     };
   }
 

@@ -1,4 +1,5 @@
 // What a command may touch of the process: handed in, so that tests run commands without one.
+import type { Abilities } from "../../dataplane/inventory/abilities.ts";
 import type { OpenDataplane } from "../daemon.ts";
 
 export interface Io {
@@ -12,6 +13,8 @@ export interface Io {
   /** Ends the process at once. */
   exit(code: number): void;
   readonly open: OpenDataplane;
+  /** What this machine lets a switch have, found out by trying; looks at this UDP port. */
+  abilities(port: number): Promise<Abilities>;
 }
 
 /** Exit codes, as the manual promises them. */

@@ -1,16 +1,10 @@
 #!/usr/bin/env node
 // The program `vxswitch`. This file asks for the right Node.js before anything is loaded that needs it.
 import type { OpenDataplane } from "../daemon.ts";
+import { isNodeTooOld, NODE_MIN_TEXT } from "../node-version.ts";
 import type { Io } from "./io.ts";
 
-const NODE_MIN = [20, 19] as const;
-
-function isNodeTooOld(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1]);
-}
-
-/** Loaded only by `run`: no other command needs the addon. */
+/** Loaded only by `run`, as what `doctor` tries is by that: no other command needs the addon. */
 const open: OpenDataplane = async (options) => {
   const { openDataplane } = await import("../../dataplane/dataplane.ts");
   return openDataplane(options);
@@ -23,12 +17,16 @@ const io: Io = {
   signals: process,
   exit: (code) => process.exit(code),
   open,
+  abilities: async (port) => {
+    const { probeAbilities } = await import("../../dataplane/inventory/abilities.ts");
+    return probeAbilities(port);
+  },
 };
 
 async function main(): Promise<void> {
   if (isNodeTooOld(process.versions.node)) {
     io.err(
-      `vxswitch: needs Node.js ${NODE_MIN.join(".")} or newer, this is ${process.versions.node}; install a newer one\n`,
+      `vxswitch: needs Node.js ${NODE_MIN_TEXT} or newer, this is ${process.versions.node}; install a newer one\n`,
     );
     process.exitCode = 1;
     return;

@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 import { DEFAULT_SOCKET } from "./client.ts";
 import { registerApply } from "./commands/apply.ts";
 import { registerCheck } from "./commands/check.ts";
+import { registerDoctor } from "./commands/doctor.ts";
 import { registerFdb } from "./commands/fdb.ts";
 import { registerMirror } from "./commands/mirror.ts";
 import { registerPort } from "./commands/port.ts";
@@ -43,6 +44,7 @@ function createProgram(io: Io): Command {
   registerFdb(program, io);
   registerMirror(program, io);
   registerApply(program, io);
+  registerDoctor(program, io);
   registerLab(program);
   return program;
 }

@@ -30,6 +30,7 @@ export type Overview = ReturnType<typeof overview>;
 export function overview(status: SwitchStatus, config: Config, alive: boolean) {
   return {
     version: VERSION,
+    pid: process.pid,
     alive,
     workers: status.workers.map(workerView),
     learning_drops: status.learningDrops,

@@ -1,0 +1,21 @@
+// A machine that has everything, for tests to take away from.
+import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
+
+const MEBIBYTE = 1 << 20;
+
+export const EVERYTHING: Abilities = {
+  kernel: "6.18.44-generic",
+  nodeVersion: "22.4.1",
+  processors: 4,
+  addon: null,
+  udpPort: { port: 4789, attempt: null, holder: null },
+  receiveBuffer: { wantedBytes: 32 * MEBIBYTE, grantedBytes: 32 * MEBIBYTE },
+  udpSegment: null,
+  udpGro: null,
+  tap: null,
+  classifier: null,
+  link: null,
+  ring: null,
+  tunnel: null,
+  xdp: null,
+};

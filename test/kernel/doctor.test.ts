@@ -1,0 +1,142 @@
+// What `vxswitch doctor` finds on this very machine, with all privileges and without; and a switch that insists on the
+// ring, or does not, where there can be none.
+import { mkdtempSync, rmSync } from "node:fs";
+import { release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Finding } from "../../src/control/cli/doctor-findings.ts";
+import { configText, labConfig } from "../../src/control/lab/config.ts";
+import type { Lab } from "../../src/control/lab/lab.ts";
+import { inUserNamespace } from "../../src/control/lab/privilege.ts";
+import { SwitchProcess, switchFiles } from "../../src/control/lab/switch-process.ts";
+import { KernelLab, network, PROGRAM } from "./harness/kernel-lab.ts";
+
+/** CAP_SYS_ADMIN implies CAP_BPF. */
+const WITHOUT_BPF = ["setpriv", "--bounding-set", "-bpf,-sys_admin"];
+const WITHOUT_ANY = ["setpriv", "--bounding-set", "-bpf,-sys_admin,-net_admin,-net_raw"];
+const RING_CAPABILITIES = "it needs the capabilities CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF";
+
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const hasEverything = !inUserNamespace() && (major > 6 || (major === 6 && minor >= 17));
+
+/** Runs the doctor on a host; what it finds by check. */
+async function doctor(lab: Lab, wrapper: readonly string[] = [], socket = "/nonexistent/vxswitch.sock") {
+  const [program, ...args] = [...wrapper, process.execPath, PROGRAM, "--socket", socket, "doctor", "--json"];
+  const { code, stdout, stderr } = await lab.test.outcome(program, args);
+  const rows = JSON.parse(stdout) as Finding[];
+  return { code, stderr, findings: new Map(rows.map((row) => [row.check, row])) };
+}
+
+function notOk(findings: ReadonlyMap<string, Finding>): string[] {
+  return Array.from(findings.values()).flatMap(({ check, state }) => (state === "ok" ? [] : [check]));
+}
+
+describe("the machine", () => {
+  let lab: Lab;
+  let directory: string;
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), "vxswitch-test-"));
+    lab = network();
+    await lab.up();
+  });
+  afterEach(async () => {
+    await lab.down();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test.skipIf(!hasEverything)("has everything for root, and nothing is left of what was tried", async () => {
+    const before = await lab.test.ip("-o", "link");
+    const { code, findings } = await doctor(lab);
+    expect(notOk(findings)).toEqual([]);
+    expect(code).toBe(0);
+    expect(await lab.test.ip("-o", "link")).toBe(before);
+  });
+
+  test("without privileges lacks what takes them, each with a remedy, and can forward all the same", async () => {
+    const { code, findings, stderr } = await doctor(lab, WITHOUT_ANY);
+    expect(code, stderr).toBe(0);
+    for (const check of ["tap", "classifier", "tcx", "packet_ring", "tunnel_tap", "af_xdp"]) {
+      expect(findings.get(check), check).toMatchObject({ state: "missing" });
+      expect(findings.get(check)?.remedy, check).toContain("root");
+    }
+    expect(findings.get("tap")?.evidence).toContain("CAP_NET_ADMIN");
+    expect(findings.get("classifier")?.evidence).toBe(RING_CAPABILITIES);
+    expect(findings.get("udp_port")?.state).toBe("ok");
+  });
+
+  test("without CAP_BPF lacks the ring alone and the tunnel TAP, not the TAP", async () => {
+    const { code, findings } = await doctor(lab, WITHOUT_BPF);
+    expect(code).toBe(0);
+    expect(findings.get("tap")?.state).toBe("ok");
+    for (const check of ["classifier", "tcx", "packet_ring", "tunnel_tap"])
+      expect(findings.get(check)?.state, check).toBe("missing");
+  });
+
+  test("whose port a kernel vxlan device holds cannot forward, and is told which device to remove", async () => {
+    await lab.test.ip("link", "add", "kernel0", "type", "vxlan", "id", "7", "dstport", "4789", "dev", "eth0");
+    await lab.test.ip("link", "set", "kernel0", "up");
+    const { code, findings, stderr } = await doctor(lab);
+    expect(code).toBe(1);
+    expect(findings.get("udp_port")).toMatchObject({ state: "missing", needed_for: "forwarding" });
+    expect(findings.get("udp_port")?.remedy).toContain("ip link del kernel0");
+    expect(stderr).toContain("missing: udp_port");
+  });
+
+  test("that can have no ring is told so in one sentence by a switch that insists on it", async () => {
+    const files = switchFiles(directory);
+    const config = labConfig(lab, files);
+    config.underlay.io = "ring";
+    const refusing = new SwitchProcess(lab.test, {
+      files,
+      config: configText(config),
+      wrapper: WITHOUT_BPF,
+      program: PROGRAM,
+    });
+    const timer = setTimeout(() => refusing.signal("SIGKILL"), 15_000);
+    const exit = await refusing.exited;
+    clearTimeout(timer);
+    expect(exit).toEqual({ code: 1, signal: null });
+    const lines = refusing.log().trimEnd().split("\n");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(`the ring cannot be had here: ${RING_CAPABILITIES}`);
+    expect(lines[0]).toContain("'vxswitch doctor'");
+  });
+});
+
+describe("a switch that takes what there is", () => {
+  test("starts on UDP sockets without CAP_BPF, and says why in its log, in show and to the doctor", async () => {
+    const lab = await KernelLab.start({ wrapper: () => WITHOUT_BPF });
+    try {
+      const reason = `received by UDP sockets (eth0: ${RING_CAPABILITIES}`;
+      expect(lab.running.log()).toContain(`no receive ring on eth0: ${RING_CAPABILITIES}`);
+      expect(lab.running.log()).toContain(`underlay udp: ${reason}`);
+      expect(await lab.vxswitch("show")).toContain(`underlay udp (${reason}`);
+      const { code, findings } = await doctor(lab.network, [], lab.files.socket);
+      expect(code).toBe(0);
+      expect(findings.get("daemon")?.evidence).toContain(`underlay udp: ${reason}`);
+      expect(findings.get("udp_port")?.evidence).toMatch(/held by the running switch \(process \d+\)/);
+      expect(await lab.client1.ping("192.168.0.2")).toBe(3);
+    } finally {
+      await lab.end();
+    }
+  });
+
+  test.skipIf(!hasEverything)("and one that insists on the ring have it where it can be had", async () => {
+    for (const io of ["auto", "ring"]) {
+      const lab = await KernelLab.start({
+        configure: (config) => {
+          config.underlay.io = io;
+        },
+      });
+      try {
+        expect(lab.running.log(), io).toContain("underlay ring: received by ring on eth0");
+        const { findings } = await doctor(lab.network, [], lab.files.socket);
+        expect(findings.get("daemon")?.evidence, io).toContain("underlay ring: received by ring on eth0");
+        expect(notOk(findings), io).toEqual([]);
+        expect(await lab.client1.ping("192.168.0.2"), io).toBe(3);
+      } finally {
+        await lab.end();
+      }
+    }
+  });
+});
