@@ -43,6 +43,7 @@ describe("a machine", () => {
   });
 
   const OPTIONAL: readonly [string, Partial<Abilities>][] = [
+    ["receive_buffer", { receiveBuffer: { attempt: FAULT, wantedBytes: 1, grantedBytes: 0 } }],
     ["udp_segment", { udpSegment: FAULT }],
     ["udp_gro", { udpGro: FAULT }],
     ["tap", { tap: FAULT }],
@@ -94,7 +95,7 @@ describe("a machine", () => {
 
   test("that grants a smaller receive queue is limited, with the setting that raises it", async () => {
     const { findings } = await doctor({
-      receiveBuffer: { wantedBytes: 32 << 20, grantedBytes: 212_992 },
+      receiveBuffer: { attempt: null, wantedBytes: 32 << 20, grantedBytes: 212_992 },
     });
     expect(findings.find(({ check }) => check === "receive_buffer")).toMatchObject({
       state: "limited",

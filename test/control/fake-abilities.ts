@@ -9,7 +9,7 @@ export const EVERYTHING: Abilities = {
   processors: 4,
   addon: null,
   udpPort: { port: 4789, attempt: null, holder: null },
-  receiveBuffer: { wantedBytes: 32 * MEBIBYTE, grantedBytes: 32 * MEBIBYTE },
+  receiveBuffer: { attempt: null, wantedBytes: 32 * MEBIBYTE, grantedBytes: 32 * MEBIBYTE },
   udpSegment: null,
   udpGro: null,
   tap: null,

@@ -141,17 +141,12 @@ function portFinding({ udpPort: { port, attempt, holder } }: Abilities, daemon: 
   return attempted("udp_port", FORWARDING, isOurs ? null : attempt, evidence);
 }
 
-function bufferFinding({ receiveBuffer: { wantedBytes, grantedBytes } }: Abilities): Finding {
+function bufferFinding({ receiveBuffer: { attempt, wantedBytes, grantedBytes } }: Abilities): Finding {
   const evidence = `a UDP socket is granted ${mebibytes(grantedBytes)} of ${mebibytes(wantedBytes)} MiB wanted`;
-  const judged =
-    grantedBytes >= wantedBytes
-      ? ok("receive_buffer", evidence)
-      : limited(
-          "receive_buffer",
-          evidence,
-          `sysctl -w net.core.rmem_max=${wantedBytes}, or run with CAP_NET_ADMIN`,
-        );
-  return { ...judged, needed_for: "bursts without overruns" };
+  const finding = attempted("receive_buffer", "bursts without overruns", attempt, evidence);
+  if (finding.state !== "ok" || grantedBytes >= wantedBytes) return finding;
+  const remedy = `sysctl -w net.core.rmem_max=${wantedBytes}, or run with CAP_NET_ADMIN`;
+  return { ...finding, state: "limited", remedy };
 }
 
 function mebibytes(bytes: number): string {

@@ -26,8 +26,12 @@ export interface Abilities {
   readonly processors: number;
   readonly addon: Attempt;
   readonly udpPort: { readonly port: number; readonly attempt: Attempt; readonly holder: Holder | null };
-  /** Receive queue of a UDP socket; 0 bytes granted = could not be tried. */
-  readonly receiveBuffer: { readonly wantedBytes: number; readonly grantedBytes: number };
+  /** Receive queue of a UDP socket. */
+  readonly receiveBuffer: {
+    readonly attempt: Attempt;
+    readonly wantedBytes: number;
+    readonly grantedBytes: number;
+  };
   readonly udpSegment: Attempt;
   readonly udpGro: Attempt;
   readonly tap: Attempt;
@@ -49,16 +53,17 @@ export function probeAbilities(port: number): Abilities {
     () => probe.tryUdpPort(port),
     (error) => socketFault(error, null, port),
   );
+  let grantedBytes = 0;
+  const buffer = withAddon(() => {
+    grantedBytes = probe.grantedBufferBytes(SOCKET_BUFFER_BYTES);
+  }, optionFault);
   return {
     kernel: release(),
     nodeVersion: process.versions.node,
     processors: availableParallelism(),
     addon,
     udpPort: { port, attempt: udpPort, holder: udpPort === null ? null : udpPortHolder(port) },
-    receiveBuffer: {
-      wantedBytes: SOCKET_BUFFER_BYTES,
-      grantedBytes: addon === null ? grantedBufferBytes() : 0,
-    },
+    receiveBuffer: { attempt: buffer, wantedBytes: SOCKET_BUFFER_BYTES, grantedBytes },
     udpSegment: withAddon(() => probe.trySocket(probe.PROBE_UDP_SEGMENT), optionFault),
     udpGro: withAddon(() => probe.trySocket(probe.PROBE_UDP_GRO), optionFault),
     xdp: withAddon(() => probe.trySocket(probe.PROBE_XDP), optionFault),
@@ -119,14 +124,6 @@ function probeRing(ifindex: number): Pick<Abilities, "classifier" | "link" | "ri
     return { classifier: null, link, ring };
   } finally {
     classifier.close();
-  }
-}
-
-function grantedBufferBytes(): number {
-  try {
-    return probe.grantedBufferBytes(SOCKET_BUFFER_BYTES);
-  } catch {
-    return 0;
   }
 }
 
