@@ -55,6 +55,7 @@ napi_value ring_open(napi_env env, napi_callback_info info);
 napi_value ring_map(napi_env env, napi_callback_info info);
 napi_value ring_unmap(napi_env env, napi_callback_info info);
 napi_value ring_drops(napi_env env, napi_callback_info info);
+napi_value ring_device(napi_env env, napi_callback_info info);
 napi_value ring_receive(napi_env env, napi_callback_info info);
 // probe.c
 napi_value socket_probe(napi_env env, napi_callback_info info);

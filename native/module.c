@@ -47,6 +47,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "ringMap", ring_map);
   offer(env, exports, "ringUnmap", ring_unmap);
   offer(env, exports, "ringDrops", ring_drops);
+  offer(env, exports, "ringDevice", ring_device);
   offer(env, exports, "ringReceive", ring_receive);
   offer(env, exports, "socketProbe", socket_probe);
   offer(env, exports, "socketBufferBytes", socket_buffer_bytes);

@@ -40,7 +40,7 @@ static bool parse(struct outer *outer, const uint8_t *at, uint32_t length) {
     if (checksum_fold(checksum_add(ip, IPV4_HEADER, 0)) != 0xffff) return false;
   }
   uint32_t udp_bytes = ntohs(load16(at + outer->udp + 4));
-  if (udp_bytes < UDP_HEADER || outer->udp - IP + udp_bytes > ip_bytes) return false;
+  if (IP + ip_bytes > length || udp_bytes < UDP_HEADER || outer->udp - IP + udp_bytes > ip_bytes) return false;
   outer->payload_bytes = udp_bytes - UDP_HEADER;
   return true;
 }
@@ -107,8 +107,7 @@ void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, cons
   int32_t vtep = find_vtep(r, &outer, ntohs(load16(at + outer.udp + 2)));
   if (vtep < 0) return;
   const uint8_t *payload = at + outer.udp + UDP_HEADER;
-  bool complete = sound && outer.udp + UDP_HEADER + outer.payload_bytes <= length;
-  if (truncated || !complete) {
+  if (truncated || !sound) {
     add_row(r, payload, 0, truncated ? FRAME_TRUNCATED : FRAME_BAD_OUTER, outer.remote, vtep);
     return;
   }
@@ -124,8 +123,10 @@ void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, cons
     add_offloads(add_row(r, payload, outer.payload_bytes, 0, outer.remote, vtep), vnet, inner);
     return;
   }
-  for (uint32_t done = 0; done < outer.payload_bytes && r->row_count < r->rows_max; done += step) {
+  for (uint32_t done = 0; done < outer.payload_bytes; done += step) {
     uint32_t left = outer.payload_bytes - done;
-    add_row(r, payload + done, left < step ? left : step, 0, outer.remote, vtep);
+    bool fits = left <= step || r->row_count + 1 < r->rows_max;
+    add_row(r, payload + done, left < step ? left : step, fits ? 0 : FRAME_TRUNCATED, outer.remote, vtep);
+    if (!fits) return;
   }
 }

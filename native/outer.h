@@ -20,7 +20,8 @@ struct outer_reader {
 };
 
 // Writes the rows of one frame of `length` bytes at `at`, a part of the arena: one, or one for each datagram that the
-// kernel has merged, as far as there is room. A frame that is not for a VTEP of ours writes none.
+// kernel has merged. If these are more than there is room for, which is at least for one, the last row is a truncated
+// frame and stands for the rest. A frame that is not for a VTEP of ours writes none.
 void outer_read(struct outer_reader *reader, const uint8_t *at, uint32_t length, const struct virtio_net_hdr *vnet,
                 bool truncated);
 

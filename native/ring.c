@@ -21,6 +21,7 @@
 #include "segment.h"
 
 enum { VNET_HEADER = 10, RESERVE = 2, BATCH_MAX = 1024 };  // RESERVE: the inner frame begins a cache line
+enum { ROWS_OF_A_SLOT = 128 };  // datagrams that the kernel lets one frame hold (UDP_MAX_SEGMENTS)
 enum { SLOT_BYTES_MIN = 512, SLOT_BYTES_MAX = 1 << 16, BLOCK_BYTES_MAX = 1 << 22, BLOCKS_MAX = 64 };
 
 // The words of a ring that TypeScript holds: where it is, how it is cut, how far it has been read.
@@ -95,21 +96,50 @@ napi_value ring_drops(napi_env env, napi_callback_info info) {
   return int_value(env, (int32_t)statistics.tp_drops);
 }
 
+// ringDevice(fd) -> index of the device that a ring receives from; -1 once that is gone, whatever has its index by now.
+napi_value ring_device(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  if (!a.ok) return NULL;
+  struct sockaddr_ll device = {0};
+  socklen_t size = sizeof device;
+  if (getsockname(fd, (struct sockaddr *)&device, &size) < 0) return throw_errno(env, "getsockname", errno);
+  return int_value(env, device.sll_family == AF_PACKET ? device.sll_ifindex : -1);
+}
+
+// Slots begin where the kernel would have them begin, and lie in the arena with all their bytes.
+static bool fits(const struct ring *ring, uint32_t blocks, const struct bytes *arena, uint64_t base) {
+  return ring->slot_bytes >= SLOT_BYTES_MIN && ring->slot_bytes % TPACKET_ALIGNMENT == 0 &&
+         ring->block_bytes >= ring->slot_bytes && ring->block_bytes % TPACKET_ALIGNMENT == 0 &&
+         base + (uint64_t)ring->block_bytes * blocks <= arena->length &&
+         ((uintptr_t)arena->at + base) % TPACKET_ALIGNMENT == 0;
+}
+
 static bool take_ring(struct arguments *a, struct bytes arena, struct words words, struct ring *ring) {
   if (!a->ok) return false;
   if (words.count >= RING_WORDS) {
     const int32_t *at = words.at;
-    uint64_t base = (uint32_t)at[RING_BASE], bytes = (uint64_t)(uint32_t)at[RING_BLOCK_BYTES] * (uint32_t)at[RING_BLOCKS];
-    *ring = (struct ring){.fd = at[RING_FD], .base = arena.at + base, .slot_bytes = (uint32_t)at[RING_SLOT_BYTES],
+    uint32_t blocks = (uint32_t)at[RING_BLOCKS];
+    uint64_t base = (uint32_t)at[RING_BASE];
+    *ring = (struct ring){.fd = at[RING_FD], .slot_bytes = (uint32_t)at[RING_SLOT_BYTES],
                           .block_bytes = (uint32_t)at[RING_BLOCK_BYTES]};
-    if (ring->slot_bytes >= SLOT_BYTES_MIN && ring->block_bytes >= ring->slot_bytes && base + bytes <= arena.length) {
+    if (fits(ring, blocks, &arena, base)) {
+      ring->base = arena.at + base;
       ring->block_slots = ring->block_bytes / ring->slot_bytes;
-      ring->slots = ring->block_slots * (uint32_t)at[RING_BLOCKS];
+      ring->slots = ring->block_slots * blocks;
       if ((uint32_t)at[RING_NEXT] < ring->slots && (uint32_t)at[RING_HELD] <= ring->slots) return true;
     }
   }
   throw_errno(a->env, "ring out of bounds", EINVAL);
   return false;
+}
+
+// Lays memory over the ring's room, which is whole pages: the kernel would take what follows for a part of the last one.
+static int lay(const struct ring *ring, uint32_t blocks, int flags, int fd) {
+  size_t bytes = (size_t)ring->block_bytes * blocks;
+  if (bytes % (size_t)sysconf(_SC_PAGESIZE) != 0) return EINVAL;
+  void *at = mmap(ring->base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+  return at == MAP_FAILED ? errno : 0;
 }
 
 // ringMap(ring, arena): lays the ring's memory over its place in the arena.
@@ -119,9 +149,8 @@ napi_value ring_map(napi_env env, napi_callback_info info) {
   struct bytes arena = take_bytes(&a);
   struct ring ring;
   if (!take_ring(&a, arena, words, &ring)) return NULL;
-  size_t bytes = (size_t)ring.block_bytes * (uint32_t)words.at[RING_BLOCKS];
-  void *at = mmap(ring.base, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, ring.fd, 0);
-  return at == MAP_FAILED ? throw_errno(env, "mmap of the ring", errno) : undefined_value(env);
+  int error = lay(&ring, (uint32_t)words.at[RING_BLOCKS], MAP_SHARED | MAP_POPULATE, ring.fd);
+  return error ? throw_errno(env, "mmap of the ring", error) : undefined_value(env);
 }
 
 // ringUnmap(ring, arena): ordinary memory stands there again; the ring is freed with its descriptor.
@@ -131,9 +160,8 @@ napi_value ring_unmap(napi_env env, napi_callback_info info) {
   struct bytes arena = take_bytes(&a);
   struct ring ring;
   if (!take_ring(&a, arena, words, &ring)) return NULL;
-  size_t bytes = (size_t)ring.block_bytes * (uint32_t)words.at[RING_BLOCKS];
-  void *at = mmap(ring.base, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-  return at == MAP_FAILED ? throw_errno(env, "mmap", errno) : undefined_value(env);
+  int error = lay(&ring, (uint32_t)words.at[RING_BLOCKS], MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  return error ? throw_errno(env, "mmap", error) : undefined_value(env);
 }
 
 static struct tpacket2_hdr *slot_at(const struct ring *ring, uint32_t slot) {
@@ -183,8 +211,7 @@ napi_value ring_receive(napi_env env, napi_callback_info info) {
   give_back(&ring, words.at);
   struct outer_reader reader = {.arena = arena.at, .vteps = vteps, .rows = frames.at, .rows_max = frames.count / FRAME_WORDS};
   uint32_t next = (uint32_t)words.at[RING_NEXT], held = 0, jumbo = 0;
-  // A slot fills several rows if the kernel has merged datagrams (UDP_GRO), at most 64.
-  for (; held < slots_max && reader.rows_max - reader.row_count >= 64; held++) {
+  for (; held < slots_max && reader.rows_max - reader.row_count >= ROWS_OF_A_SLOT; held++) {
     struct tpacket2_hdr *slot = slot_at(&ring, next);
     uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
     if (!(status & TP_STATUS_USER)) break;
@@ -193,7 +220,7 @@ napi_value ring_receive(napi_env env, napi_callback_info info) {
     uint8_t *at = (uint8_t *)slot + slot->tp_mac;
     uint32_t length = slot->tp_snaplen;
     struct virtio_net_hdr vnet;
-    if (slot->tp_mac < VNET_HEADER || slot->tp_mac + length > ring.slot_bytes) continue;
+    if (slot->tp_mac < VNET_HEADER || slot->tp_mac > ring.slot_bytes || length > ring.slot_bytes - slot->tp_mac) continue;
     memcpy(&vnet, at - VNET_HEADER, VNET_HEADER);
     bool truncated = slot->tp_len > length;
     if (status & TP_STATUS_COPY) {

@@ -113,6 +113,8 @@ export interface Native {
   ringUnmap(ring: Int32Array, arena: Uint8Array): void;
   /** Frames that found the ring full since the last call. */
   ringDrops(fd: number): number;
+  /** Index of the device that a ring receives from, -1 once that is gone. */
+  ringDevice(fd: number): number;
   /** `vteps` has the rows of vteps.ts. */
   ringReceive(
     ring: Int32Array,
