@@ -93,7 +93,11 @@ export class Loop {
   /** One batch from each ring; returns the frames. */
   private breatheRings(): number {
     let frames = 0;
-    for (let i = 0; i < this.spinning.length; i++) frames += this.receive(this.spinning[i]);
+    for (let i = 0; i < this.spinning.length; i++) {
+      const count = this.receive(this.spinning[i]);
+      if (count < 0) break;
+      frames += count;
+    }
     return frames;
   }
 
