@@ -84,6 +84,7 @@ export function ringFault(error: unknown): Fault {
         remedy: `run as root of the machine itself, or ${inUnit("CAP_NET_RAW CAP_NET_ADMIN CAP_BPF")}`,
       };
     case "EINVAL":
+      if (!textOf(error).startsWith("BPF_LINK_CREATE")) return { why: textOf(error), remedy: "" };
       return {
         why: "the kernel is older than 6.6, or built without tcx (CONFIG_NET_XGRESS)",
         remedy: "boot Linux 6.6 or newer, built with it",

@@ -186,8 +186,8 @@ export class Ports {
       const hop = this.hops.hop(destination);
       if (!hop?.isEthernet) continue;
       const { ifindex, device: deviceName, mtuBytes, source: local } = hop;
-      const { port, device: underlay } = opened.underlay;
-      wanted.push({ ifindex, deviceName, mtuBytes, local, port, underlay });
+      const { port, device: underlay, isWildcard } = opened.underlay;
+      wanted.push({ ifindex, deviceName, mtuBytes, local, port, underlay, isWildcard });
     }
     await this.rings.update(wanted);
   }
@@ -258,6 +258,8 @@ export class Ports {
     }
     const device = opened.type === "tap" ? opened.device : opened.underlay.device;
     const last = opened.type === "tap" || this.underlays.release(opened.underlay);
+    // No ring may name a device index that is about to become another's.
+    if (last && opened.type === "vxlan") await this.updateRings();
     if (last) commands.push({ op: "del-device", device });
     await this.options.send(commands);
     if (opened.type === "tap") {

@@ -2,12 +2,22 @@
 // hands it what is sent to the VTEPs that are reached there. Whatever is missing (an old kernel, a privilege) and all
 // that a ring does not carry arrives at the UDP sockets as before.
 import type { Address } from "../address.ts";
-import { Classifier, closeRings, openRings, type RingSocket, ringDrops, unlink } from "../io/ring.ts";
+import { monotonicMs } from "../clock.ts";
+import {
+  Classifier,
+  closeRings,
+  openRings,
+  type RingSocket,
+  ringDrops,
+  ringsReceiveFrom,
+  unlink,
+} from "../io/ring.ts";
 import { RINGS_MAX, VTEPS_MAX } from "../limits.ts";
 import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
 import { VTEP_ADDRESS, VTEP_DEVICE, VTEP_PORT, VTEP_WORDS } from "../vteps.ts";
 import { explainRing } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
+import { Retry } from "./retry.ts";
 
 /** A VTEP of ours at the device by which one of its remotes is reached. */
 export interface RingVtep {
@@ -19,16 +29,35 @@ export interface RingVtep {
   readonly port: number;
   /** Device index of the UDP socket that holds the address. */
   readonly underlay: number;
+  /** That socket holds all addresses of the host. */
+  readonly isWildcard: boolean;
 }
 
 interface Ring {
   readonly ifindex: number;
-  readonly deviceName: string;
+  /** It may be renamed. */
+  deviceName: string;
   readonly device: number;
   readonly room: number;
   readonly sockets: PerWorker<RingSocket>;
   /** Descriptor that keeps the ring's datagrams from the host's stack. */
   readonly link: number;
+}
+
+/** Why a device has no ring. */
+interface Refusal {
+  readonly deviceName: string;
+  why: string;
+  readonly retry: Retry;
+}
+
+/** A row of the VTEP table, and at which devices the classifier takes what is sent there. */
+interface Row {
+  readonly index: number;
+  readonly local: Address;
+  readonly port: number;
+  underlay: number;
+  readonly ifindices: Set<number>;
 }
 
 export interface RingsOptions {
@@ -44,12 +73,12 @@ export interface RingsOptions {
 export class Rings {
   private readonly options: RingsOptions;
   private readonly rings = new Map<number, Ring>();
-  /** Devices that refused a ring, and why; tried again when they change. */
-  private readonly refusals = new Map<string, string>();
+  /** By interface index. */
+  private readonly refusals = new Map<number, Refusal>();
   private readonly rooms = new IndexPool("rings", 0, RINGS_MAX);
   private readonly rows = new IndexPool("local VTEPs of rings", 0, VTEPS_MAX);
-  /** Rows of the VTEP table by address and port, with the devices at which the classifier takes them. */
-  private readonly vteps = new Map<string, { row: number; vtep: RingVtep; ifindices: Set<number> }>();
+  /** By address and port. */
+  private readonly vteps = new Map<string, Row>();
   private classifier: Classifier | null = null;
   private pastDrops = 0;
 
@@ -60,13 +89,20 @@ export class Rings {
   /** Brings rings, table and classifier to what is wanted now. */
   async update(wanted: readonly RingVtep[]): Promise<void> {
     if (!this.options.enabled) return;
+    const devices = new Map(wanted.map((vtep) => [vtep.ifindex, vtep]));
     this.forgetAllBut(wanted);
-    const ifindices = new Set(wanted.map(({ ifindex }) => ifindex));
-    for (const ring of Array.from(this.rings.values()))
-      if (!ifindices.has(ring.ifindex)) await this.close(ring);
+    for (const ring of Array.from(this.rings.values())) {
+      const device = devices.get(ring.ifindex);
+      if (!device) await this.close(ring, "no remote is reached by it any more");
+      else if (!ringsReceiveFrom(ring.sockets, ring.ifindex))
+        await this.close(ring, "the device was replaced");
+      else ring.deviceName = device.deviceName;
+    }
+    for (const ifindex of this.refusals.keys()) if (!devices.has(ifindex)) this.refusals.delete(ifindex);
+    const underlays = underlaysOf(wanted);
     for (const vtep of wanted) {
       if (!this.rings.has(vtep.ifindex)) await this.open(vtep);
-      if (this.rings.has(vtep.ifindex)) this.take(vtep);
+      if (this.rings.has(vtep.ifindex)) this.take(vtep, underlays.get(keyOf(vtep)) ?? vtep.underlay);
     }
   }
 
@@ -88,7 +124,8 @@ export class Rings {
   /** In a sentence, how datagrams come in, and why so. */
   describe(): string {
     if (!this.options.enabled) return "received by UDP sockets, as configured";
-    const refusals = Array.from(this.refusals, ([device, why]) => `${device}: ${why}`).join("; ");
+    const refused = Array.from(this.refusals.values(), ({ deviceName, why }) => `${deviceName}: ${why}`);
+    const refusals = refused.join("; ");
     if (this.rings.size === 0)
       return refusals === ""
         ? "received by UDP sockets until a remote's next hop is known"
@@ -108,95 +145,123 @@ export class Rings {
   }
 
   private async open(vtep: RingVtep): Promise<void> {
-    const { ifindex, deviceName, mtuBytes } = vtep;
-    if (this.refusals.has(deviceName)) return;
+    const { ifindex, deviceName } = vtep;
+    const refusal = this.refusals.get(ifindex);
+    if (refusal && !refusal.retry.isDue(monotonicMs())) return;
     if (this.rings.size === RINGS_MAX) {
-      this.refuse(deviceName, `no more than ${RINGS_MAX} devices`);
+      this.refuse(vtep, `no more than ${RINGS_MAX} devices`);
       return;
     }
-    const room = this.rooms.take();
+    let ring: Ring;
     try {
-      this.classifier ??= new Classifier();
-      const { bufferBytes, workers, deviceIndices } = this.options;
-      const sockets = openRings(workers, ifindex, mtuBytes, room, bufferBytes, this.classifier.filter);
-      const link = this.link(ifindex, sockets);
-      const ring = { ifindex, deviceName, device: deviceIndices.take(), room, sockets, link };
-      this.rings.set(ifindex, ring);
-      await this.options.send([ringCommand(ring)]);
+      ring = this.openOn(vtep);
     } catch (error) {
-      this.rooms.give(room);
-      this.refuse(deviceName, explainRing(error));
+      this.refuse(vtep, explainRing(error));
+      return;
     }
+    this.refusals.delete(ifindex);
+    this.rings.set(ifindex, ring);
+    await this.options.send([ringCommand(ring)]);
+    this.options.onEvent("info", `datagrams are received by ring on ${deviceName}`);
   }
 
-  private link(ifindex: number, sockets: PerWorker<RingSocket>): number {
+  /** Takes what a ring needs, all or nothing. */
+  private openOn({ ifindex, deviceName, mtuBytes }: RingVtep): Ring {
+    const { bufferBytes, workers, deviceIndices } = this.options;
+    this.classifier ??= new Classifier();
+    const { classifier } = this;
+    const room = this.rooms.take();
+    let sockets: PerWorker<RingSocket> = [];
     try {
-      return (this.classifier as Classifier).link(ifindex);
+      sockets = openRings(workers, ifindex, mtuBytes, room, bufferBytes, classifier.filter);
+      const link = classifier.link(ifindex);
+      return { ifindex, deviceName, device: deviceIndices.take(), room, sockets, link };
     } catch (error) {
       closeRings(sockets);
+      this.rooms.give(room);
       throw error;
     }
   }
 
-  private refuse(deviceName: string, why: string): void {
-    this.refusals.set(deviceName, why);
+  /** The same reason is told once, however often the device is tried again. */
+  private refuse({ ifindex, deviceName }: RingVtep, why: string): void {
+    const known = this.refusals.get(ifindex);
+    const refusal = known ?? { deviceName, why, retry: new Retry() };
+    refusal.retry.failed(monotonicMs());
+    this.refusals.set(ifindex, refusal);
+    if (known?.why === why) return;
+    refusal.why = why;
     this.options.onEvent(
       "warn",
       `no receive ring on ${deviceName}: ${why}; its datagrams take the UDP socket`,
     );
   }
 
-  private async close(ring: Ring): Promise<void> {
+  private async close(ring: Ring, why: string): Promise<void> {
     this.rings.delete(ring.ifindex);
+    for (const row of this.vteps.values()) this.untake(row, ring.ifindex);
     unlink(ring.link);
     await this.options.send([{ op: "del-device", device: ring.device }]);
     this.pastDrops += ringDrops(ring.sockets);
     closeRings(ring.sockets);
     this.options.deviceIndices.give(ring.device);
     this.rooms.give(ring.room);
+    this.options.onEvent("info", `datagrams are no longer received by ring on ${ring.deviceName}: ${why}`);
   }
 
-  private take(vtep: RingVtep): void {
-    const key = keyOf(vtep);
-    let known = this.vteps.get(key);
-    if (known === undefined) {
+  private take(vtep: RingVtep, underlay: number): void {
+    const { local, port, ifindex } = vtep;
+    let row = this.vteps.get(keyOf(vtep));
+    if (row === undefined) {
       if (this.vteps.size === VTEPS_MAX) return;
-      known = { row: this.rows.take(), vtep, ifindices: new Set() };
-      this.vteps.set(key, known);
-      this.writeRow(known.row, vtep);
+      row = { index: this.rows.take(), local, port, underlay, ifindices: new Set() };
+      this.vteps.set(keyOf(vtep), row);
+      this.writeRow(row);
+    } else if (row.underlay !== underlay) {
+      row.underlay = underlay;
+      Atomics.store(this.options.vteps, row.index * VTEP_WORDS + VTEP_DEVICE, underlay);
     }
-    if (known.ifindices.has(vtep.ifindex)) return;
-    known.ifindices.add(vtep.ifindex);
-    this.classifier?.set(vtep.local, vtep.ifindex, vtep.port, true);
+    if (row.ifindices.has(ifindex)) return;
+    row.ifindices.add(ifindex);
+    this.classifier?.set(local, ifindex, port, true);
+  }
+
+  private untake({ local, port, ifindices }: Row, ifindex: number): void {
+    if (ifindices.delete(ifindex)) this.classifier?.set(local, ifindex, port, false);
   }
 
   /** First the classifier, so that nothing comes in by a ring that the table no longer knows. */
   private forgetAllBut(wanted: readonly RingVtep[]): void {
     const places = new Set(wanted.map((vtep) => `${keyOf(vtep)} ${vtep.ifindex}`));
-    for (const [key, { row, vtep, ifindices }] of this.vteps) {
-      for (const ifindex of ifindices) {
-        if (places.has(`${key} ${ifindex}`)) continue;
-        this.classifier?.set(vtep.local, ifindex, vtep.port, false);
-        ifindices.delete(ifindex);
-      }
-      if (ifindices.size > 0) continue;
-      Atomics.store(this.options.vteps, row * VTEP_WORDS + VTEP_PORT, 0);
+    const keys = new Set(wanted.map(keyOf));
+    for (const [key, row] of this.vteps) {
+      for (const ifindex of row.ifindices) if (!places.has(`${key} ${ifindex}`)) this.untake(row, ifindex);
+      if (keys.has(key)) continue;
+      Atomics.store(this.options.vteps, row.index * VTEP_WORDS + VTEP_PORT, 0);
       this.vteps.delete(key);
-      this.rows.give(row);
+      this.rows.give(row.index);
     }
   }
 
-  private writeRow(row: number, { local, port, underlay }: RingVtep): void {
+  private writeRow({ index, local, port, underlay }: Row): void {
     const { vteps } = this.options;
-    const at = row * VTEP_WORDS;
+    const at = index * VTEP_WORDS;
     vteps.set(local.words, at + VTEP_ADDRESS);
     vteps[at + VTEP_DEVICE] = underlay;
     Atomics.store(vteps, at + VTEP_PORT, port);
   }
 }
 
-function keyOf({ local, port, underlay }: RingVtep): string {
-  return `${local.words.join(".")} ${port} ${underlay}`;
+/** Whose a datagram is, by address and port: the kernel, too, prefers the socket of the very address to a wildcard. */
+function underlaysOf(wanted: readonly RingVtep[]): Map<string, number> {
+  const underlays = new Map<string, number>();
+  for (const vtep of wanted) if (vtep.isWildcard) underlays.set(keyOf(vtep), vtep.underlay);
+  for (const vtep of wanted) if (!vtep.isWildcard) underlays.set(keyOf(vtep), vtep.underlay);
+  return underlays;
+}
+
+function keyOf({ local, port }: { local: Address; port: number }): string {
+  return `${local.words.join(".")} ${port}`;
 }
 
 function ringCommand({ device, sockets }: Ring): ForwardingCommand {

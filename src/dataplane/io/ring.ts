@@ -96,6 +96,11 @@ export function ringDrops(rings: readonly RingSocket[]): number {
   return rings.reduce((sum, { fd }) => sum + native().ringDrops(fd), 0);
 }
 
+/** Whether they still receive from that device; not if it was removed, even if another one has its index by now. */
+export function ringsReceiveFrom(rings: readonly RingSocket[], ifindex: number): boolean {
+  return rings.every(({ fd }) => native().ringDevice(fd) === ifindex);
+}
+
 export function closeRings(rings: readonly RingSocket[]): void {
   for (const { fd } of rings) native().closeFd(fd);
 }
