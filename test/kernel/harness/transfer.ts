@@ -1,8 +1,6 @@
 // Transfers between two peers whose every byte is compared. None asserts how long it took.
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import { compilePeer } from "./compile.ts";
 import type { Peer } from "./peer.ts";
 
 const PORT = 5001;
@@ -35,10 +33,7 @@ export async function expectUdp(
  * Compiles the sender of super-datagrams into `directory`, since no script can set that socket option; its path.
  */
 export function compileUdpGso(directory: string): string {
-  const source = fileURLToPath(new URL("peers/udp-gso.c", import.meta.url));
-  const program = join(directory, "udp-gso");
-  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", program, source]);
-  return program;
+  return compilePeer("udp-gso", directory);
 }
 
 /** Sends one super-datagram with `program` (compileUdpGso) and expects its segments to arrive as datagrams. */
