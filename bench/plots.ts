@@ -24,6 +24,9 @@ const COLOURS = [
   "#cf222e",
   "#8250df",
   "#bf3989",
+  "#1b7c83",
+  "#bc4c00",
+  "#6e7781",
 ];
 const WORDS = { more: "more is better", less: "less is better" } as const;
 
