@@ -13,6 +13,7 @@ napi_value wake_open(napi_env env, napi_callback_info info);
 napi_value wake_signal(napi_env env, napi_callback_info info);
 napi_value wake_clear(napi_env env, napi_callback_info info);
 napi_value close_fd(napi_env env, napi_callback_info info);
+napi_value read_clock(napi_env env, napi_callback_info info);
 napi_value socket_error(napi_env env, napi_callback_info info);
 // udp-socket.c
 napi_value udp_open(napi_env env, napi_callback_info info);

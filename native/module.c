@@ -16,6 +16,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "wakeSignal", wake_signal);
   offer(env, exports, "wakeClear", wake_clear);
   offer(env, exports, "closeFd", close_fd);
+  offer(env, exports, "readClock", read_clock);
   offer(env, exports, "socketError", socket_error);
   offer(env, exports, "udpOpen", udp_open);
   offer(env, exports, "udpShareAddress", udp_share_address);

@@ -8,8 +8,3 @@ const MONOTONIC_BASE_MS = nowParts[0] * 1000 + nowParts[1] / 1e6 - performance.n
 export function monotonicMs(): number {
   return MONOTONIC_BASE_MS + performance.now();
 }
-
-/** What to add to monotonicMs() for wall-clock time; changes when the clock is set. */
-export function wallBaseMs(): number {
-  return Date.now() - monotonicMs();
-}

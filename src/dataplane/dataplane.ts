@@ -23,6 +23,7 @@ import type {
   StaticFdbSpec,
   SwitchStatus,
 } from "./spec.ts";
+import { SPIN_ALWAYS_US } from "./threads/loop.ts";
 import { everyWorker, type ForwardingCommand, type PerWorker, Workers } from "./threads/workers.ts";
 import { allocateVteps } from "./vteps.ts";
 
@@ -41,7 +42,7 @@ export interface DataplaneOptions {
 }
 
 /** About the time in which the next frame of a busy flow arrives. */
-const SPIN_MS = 0.01;
+const SPIN_US = 10;
 const MAINTAIN_EVERY_MS = 1000;
 
 interface BridgeRecord {
@@ -96,7 +97,7 @@ class ThreadedDataplane implements Dataplane {
       counters: countersMemory,
       destinations: this.destinationsMemory,
       vteps: this.vtepsMemory,
-      spinMs: options.spin === "always" ? Number.POSITIVE_INFINITY : SPIN_MS,
+      spinUs: options.spin === "always" ? SPIN_ALWAYS_US : SPIN_US,
       replay: () => this.allCommands(),
       onNews: ({ device, errno }) => this.deviceFailed(device, errno),
       onCrash: (name, error, pauseMs) =>

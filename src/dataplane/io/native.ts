@@ -12,6 +12,8 @@ export interface Native {
   copyFrames(source: Uint8Array, target: Uint8Array, jobs: Int32Array, count: number): number;
   /** poll(2): `ready[i]` becomes the events of `fds[i]`; -1 waits for ever. */
   pollWait(fds: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;
+  /** Microseconds of the monotonic clock, modulo 2^32; `wall` becomes [seconds, microseconds] since 1970. */
+  readClock(wall: Int32Array): number;
   wakeOpen(): number;
   wakeSignal(fd: number): void;
   wakeClear(fd: number): void;

@@ -2,10 +2,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { type Command, Engine, type EngineHost } from "../engine.ts";
 import { mapArena } from "../io/arena.ts";
-import { type BatchClock, type MirrorQueueMemory, MirrorWriter } from "../io/mirror-queue.ts";
+import { type MirrorQueueMemory, MirrorWriter } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
 import { RingReceiver, type RingSocket } from "../io/ring.ts";
 import { Tap } from "../io/tap.ts";
+import { TurnClock } from "../io/turn-clock.ts";
 import { type UdpSockets, UdpUnderlay } from "../io/udp-underlay.ts";
 import { Learning, type LearningMemory } from "../learning.ts";
 import type { SharedMemory } from "../tables.ts";
@@ -37,8 +38,8 @@ export interface DeviceFailed {
 export interface ForwardingWorkerData {
   readonly memory: SharedMemory;
   readonly wakeFd: number;
-  /** How long to look for further frames before blocking; Infinity = for ever. */
-  readonly spinMs: number;
+  /** How long to look for further frames before blocking; SPIN_ALWAYS_US = for ever. */
+  readonly spinUs: number;
   /** Which of the forwarding threads this is. */
   readonly worker: number;
   /** Of all forwarding threads. */
@@ -50,7 +51,7 @@ export interface ForwardingWorkerData {
 function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData): void {
   tuneV8();
   const arena = mapArena();
-  const clock: BatchClock = { seconds: 0, microseconds: 0 };
+  const clock = new TurnClock();
   const host: EngineHost<DeviceMake, SinkOutput> = {
     device: (index, make, tables) => {
       switch (make.type) {
@@ -80,7 +81,7 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
   const hear = (): void => {
     if (informed) engine.hear();
   };
-  const loop = new Loop(engine.forwarder, new WakeUp(data.wakeFd), clock, data.spinMs, {
+  const loop = new Loop(engine.forwarder, new WakeUp(data.wakeFd), clock, data.spinUs, {
     answer: () => {
       hear();
       const answered = mailbox.answer((request) => {

@@ -2,17 +2,20 @@
 // Spins briefly after the last frame, then blocks: an idle switch costs next to nothing. Where a look costs no call into
 // the kernel (rings), the loop looks in each turn; the others and the control thread are asked by poll(2), in turns that
 // found nothing and at least every so often.
-import { monotonicMs, wallBaseMs } from "../clock.ts";
+import { monotonicMs } from "../clock.ts";
 import type { Device } from "../device.ts";
 import type { Forwarder } from "../forwarder.ts";
-import type { BatchClock } from "../io/mirror-queue.ts";
 import { Poller, type WakeUp } from "../io/poller.ts";
+import type { TurnClock } from "../io/turn-clock.ts";
 
 /** Between two polls at the most, while rings keep the loop busy. */
-const POLL_EVERY_MS = 0.02;
-const TICK_MS = 1000;
+const POLL_EVERY_US = 20;
+const TICK_US = 1_000_000;
 /** POLLERR and POLLHUP of poll(2). */
 const POLL_ERROR = 0x18;
+
+/** Longer than two readings of the clock can be apart. */
+export const SPIN_ALWAYS_US = 0x7fffffff;
 
 export interface LoopHost {
   /** Another thread has something to say; false ends the loop. */
@@ -38,19 +41,18 @@ export class Loop {
   private polled: readonly Polled[] = [];
   /** Those of them that are looked at in each turn. */
   private spinning: readonly Polled[] = [];
-  private wallBaseMs = wallBaseMs();
   private readonly wakeUp: WakeUp;
   private readonly forwarder: Forwarder;
-  private readonly clock: BatchClock;
-  private readonly spinMs: number;
+  private readonly clock: TurnClock;
+  private readonly spinUs: number;
   private readonly host: LoopHost;
 
-  /** `spinMs`: how long after the last frame the loop goes on looking; Infinity = for ever. */
-  constructor(forwarder: Forwarder, wakeUp: WakeUp, clock: BatchClock, spinMs: number, host: LoopHost) {
+  /** `spinUs`: how long after the last frame the loop goes on looking; SPIN_ALWAYS_US = for ever. */
+  constructor(forwarder: Forwarder, wakeUp: WakeUp, clock: TurnClock, spinUs: number, host: LoopHost) {
     this.forwarder = forwarder;
     this.wakeUp = wakeUp;
     this.clock = clock;
-    this.spinMs = spinMs;
+    this.spinUs = spinUs;
     this.host = host;
     this.poller = new Poller([wakeUp.fd]);
   }
@@ -62,31 +64,32 @@ export class Loop {
 
   /** Runs until the host says stop. */
   run(): void {
-    let lastFrameMs = 0;
-    let nextTickMs = 0;
-    let nextPollMs = 0;
+    let lastFrameUs = this.clock.read();
+    let nextTickUs = lastFrameUs;
+    let nextPollUs = lastFrameUs;
     for (;;) {
-      const nowMs = monotonicMs();
-      if (nowMs >= nextTickMs) {
-        this.tick(nowMs);
-        nextTickMs = nowMs + TICK_MS;
+      const nowUs = this.clock.read();
+      if (since(nextTickUs, nowUs) >= 0) {
+        this.host.tick(Math.floor(monotonicMs() / 1000));
+        nextTickUs = (nowUs + TICK_US) | 0;
       }
-      this.setClock(nowMs);
       this.host.hear();
       let frames = this.breatheRings();
-      if (frames === 0 || nowMs >= nextPollMs) {
-        const blocks = frames === 0 && nowMs - lastFrameMs > this.spinMs;
-        if (this.poller.wait(blocks ? Math.ceil(nextTickMs - nowMs) : 0) > 0) {
+      if (frames === 0 || since(nextPollUs, nowUs) >= 0) {
+        const blocks = frames === 0 && since(lastFrameUs, nowUs) > this.spinUs;
+        if (this.poller.wait(blocks ? ((since(nowUs, nextTickUs) + 999) / 1000) | 0 : 0) > 0) {
           if (this.poller.ready[0] !== 0 && !this.answer()) return;
-          if (blocks) this.setClock(monotonicMs());
+          if (blocks) this.clock.read();
           this.host.hear();
           frames += this.breathe();
         }
-        nextPollMs = nowMs + POLL_EVERY_MS;
+        nextPollUs = (nowUs + POLL_EVERY_US) | 0;
+        // However long it sleeps, the last frame never seems to be yet to come.
+        if (blocks) lastFrameUs = (nowUs - this.spinUs - 1) | 0;
       }
       if (frames === 0) continue;
       this.host.batchDone();
-      lastFrameMs = monotonicMs();
+      lastFrameUs = this.clock.read();
     }
   }
 
@@ -137,15 +140,9 @@ export class Loop {
     this.spinning = polled.filter(({ device }) => device.spins);
     this.poller = new Poller([this.wakeUp.fd, ...polled.map(({ device }) => device.fd)]);
   }
+}
 
-  private tick(nowMs: number): void {
-    this.wallBaseMs = wallBaseMs();
-    this.host.tick(Math.floor(nowMs / 1000));
-  }
-
-  private setClock(nowMs: number): void {
-    const wallMs = this.wallBaseMs + nowMs;
-    this.clock.seconds = Math.floor(wallMs / 1000);
-    this.clock.microseconds = Math.floor((wallMs % 1000) * 1000);
-  }
+/** Microseconds from one time to another, less than half an hour apart; the clock wraps. */
+function since(thenUs: number, nowUs: number): number {
+  return (nowUs - thenUs) | 0;
 }

@@ -30,8 +30,8 @@ export interface WorkersOptions {
   readonly counters: PerWorker<CountersMemory>;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
-  /** How long a thread looks for further frames before it blocks; Infinity = for ever. */
-  readonly spinMs: number;
+  /** How long a thread looks for further frames before it blocks; SPIN_ALWAYS_US = for ever. */
+  readonly spinUs: number;
   /** What a new thread must be told. */
   readonly replay: () => readonly ForwardingCommand[];
   readonly onNews: (news: DeviceFailed) => void;
@@ -42,7 +42,7 @@ export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, DeviceFailed>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
-  constructor({ counters, destinations, vteps, spinMs, replay, onNews, onCrash }: WorkersOptions) {
+  constructor({ counters, destinations, vteps, spinUs, replay, onNews, onCrash }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     this.wakeUps = everyWorker(count, () => new WakeUp());
@@ -53,7 +53,7 @@ export class Workers {
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
-        data: { memory, spinMs, worker, wakeFds, learning } satisfies Omit<ForwardingWorkerData, "wakeFd">,
+        data: { memory, spinUs, worker, wakeFds, learning } satisfies Omit<ForwardingWorkerData, "wakeFd">,
         wakeUp,
         replay: () => [commandsFor(replay(), worker)],
         ping: [],
