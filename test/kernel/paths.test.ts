@@ -72,7 +72,9 @@ describe.runIf(takesSuperFrames())("over IPv4", () => {
     const own = ["to", OWN_LEG.underlay, "lladdr", await lab.test.mac("eth0"), "dev", "eth0"];
     await lab.client2.host.ip("neigh", "replace", ...own, "nud", "permanent");
     const wrong = ["to", CLIENT2.underlay, "lladdr", "02:00:00:00:07:99", "dev", "eth0"];
+    const changes = await pathChanges(lab);
     await host.ip("neigh", "replace", ...wrong, "nud", "stale");
+    expect(await waitUntil(async () => (await pathChanges(lab)) > changes, 1000, 20)).toBe(true);
     expect(await lab.client1.ping(CLIENT2.ipv4, { count: 1 })).toBe(0);
     const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, { count: 1 })) === 1;
     expect(await waitUntil(answers, 15_000)).toBe(true);
