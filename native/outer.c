@@ -74,16 +74,7 @@ static int32_t find_vtep(struct outer_reader *r, const struct outer *outer, uint
 static int32_t *add_row(struct outer_reader *r, const uint8_t *payload, uint32_t length, int flags, const int32_t remote[4],
                         int32_t vtep) {
   int32_t *row = r->rows + (size_t)r->row_count++ * FRAME_WORDS;
-  row[FRAME_OFFSET] = (int32_t)(payload - r->arena);
-  row[FRAME_LENGTH] = (int32_t)length;
-  row[FRAME_FLAGS] = flags;
-  row[FRAME_GSO_TYPE] = GSO_NONE;
-  row[FRAME_GSO_SIZE] = 0;
-  row[FRAME_CSUM_START] = 0;
-  row[FRAME_CSUM_OFFSET] = 0;
-  row[FRAME_FLOW] = 0;
-  memcpy(row + FRAME_REMOTE, remote, 16);
-  row[FRAME_VTEP] = vtep;
+  datagram_row(row, (uint32_t)(payload - r->arena), length, flags, remote, vtep);
   return row;
 }
 

@@ -29,19 +29,6 @@ static bool holds_super_frame(const uint8_t *datagram, uint32_t length) {
   return l3 != 0 && VXLAN_HEADER + l3 + ip_bytes == length;
 }
 
-static void write_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const int32_t remote[4], int32_t vtep) {
-  row[FRAME_OFFSET] = (int32_t)offset;
-  row[FRAME_LENGTH] = (int32_t)length;
-  row[FRAME_FLAGS] = flags;
-  row[FRAME_GSO_TYPE] = GSO_NONE;
-  row[FRAME_GSO_SIZE] = 0;
-  row[FRAME_CSUM_START] = 0;
-  row[FRAME_CSUM_OFFSET] = 0;
-  row[FRAME_FLOW] = 0;
-  memcpy(row + FRAME_REMOTE, remote, 16);
-  row[FRAME_VTEP] = vtep;
-}
-
 // Writes the rows of one message and returns how many; a merged one becomes a row for each datagram in it.
 static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t length, int32_t *rows, uint32_t rows_max,
                            const uint8_t *datagram, int32_t vtep) {
@@ -50,18 +37,18 @@ static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t len
   address_to_words(message->msg_name, remote);
   int flags = message->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0;
   if (step == 0 || step >= length || flags) {
-    write_row(rows, offset, length, flags, remote, vtep);
+    datagram_row(rows, offset, length, flags, remote, vtep);
     return 1;
   }
   if (holds_super_frame(datagram, length)) {
-    write_row(rows, offset, length, flags, remote, vtep);
+    datagram_row(rows, offset, length, flags, remote, vtep);
     rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
     rows[FRAME_GSO_SIZE] = (int32_t)step;
     return 1;
   }
   uint32_t count = 0;
   for (uint32_t at = 0; at < length && count < rows_max; at += step, count++)
-    write_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, remote, vtep);
+    datagram_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, remote, vtep);
   return count;
 }
 

@@ -13,68 +13,14 @@
 #include "checksum.h"
 #include "outer-header.h"
 #include "segment.h"
-#include "singles.h"
-#include "train-order.h"
+#include "sender.h"
 #include "tunnel-tap.h"
 #include "udp-address.h"
 
 enum {
-  TRAINS_MAX = 128,
-  TRAIN_FRAMES_MAX = 64,  // UDP_MAX_SEGMENTS of kernels before 6.9
-  TRAIN_BYTES_MAX = 65000,
-  SINGLES_BELOW = 3,      // frames a train: with less, each leaves by itself; see bench/RESULTS.md
-  LENGTH_MAX = 0x1ffff,   // longer frames need not be told apart
-  VXLAN_HEADER = 8,
+  LENGTH_MAX = 0x1ffff,  // longer frames need not be told apart
   VXLAN_FLAG_VNI = 0x08,
-  OUTER_IPV4_UDP = 28,
-  OUTER_IPV6_UDP = 48,
 };
-
-struct train {
-  int fd;
-  const int32_t *destination;
-  uint8_t *start;
-  uint32_t length;
-  uint32_t frame_bytes;  // of every frame but the last
-  uint32_t frame_count;
-  uint32_t first, last;  // positions in `order` of the copies aboard
-};
-
-struct sender {
-  int family;
-  struct words sockets, ports, frames, copies, destinations;
-  struct bytes arena, staging;
-  uint32_t staging_used;
-  uint32_t failed;
-  bool open;  // the last train takes more frames
-  bool may_send_singles;
-  uint32_t singles_used;  // numbers of the rings to which frames were pushed, a bit each
-  uint32_t train_count;
-  struct train trains[TRAINS_MAX];
-  uint16_t order[COPIES_MAX];
-};
-
-static int32_t *copy_at(const struct sender *s, uint32_t position) {
-  return s->copies.at + (uint32_t)s->order[position] * COPY_WORDS;
-}
-
-static void fail(struct sender *s, uint32_t position, int32_t drop) {
-  int32_t *copy = copy_at(s, position);
-  if (copy[COPY_RESULT] == 0) s->failed++;
-  copy[COPY_RESULT] = -drop;
-}
-
-static bool valid_copy(const struct sender *s, const int32_t *copy) {
-  uint32_t frame = (uint32_t)copy[COPY_FRAME], destination = (uint32_t)copy[COPY_DESTINATION];
-  if (frame >= s->frames.count / FRAME_WORDS || destination >= s->destinations.count / DESTINATION_WORDS) return false;
-  const int32_t *row = s->frames.at + frame * FRAME_WORDS;
-  uint32_t offset = (uint32_t)row[FRAME_OFFSET], length = (uint32_t)row[FRAME_LENGTH];
-  return offset <= s->arena.length && length <= s->arena.length - offset;
-}
-
-static uint32_t socket_of(const struct sender *s, const int32_t *copy) {
-  return (uint32_t)s->frames.at[copy[COPY_FRAME] * FRAME_WORDS + FRAME_FLOW] % s->sockets.count;
-}
 
 // ---- 1. order
 
@@ -94,15 +40,6 @@ static void order_copies(struct sender *s, uint32_t count) {
 }
 
 // ---- 3. flush
-
-static int32_t drop_of(int error) {
-  switch (error) {
-    case EMSGSIZE: return DROP_TOO_BIG;
-    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
-    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
-    default: return DROP_TRANSMIT_FAILED;
-  }
-}
 
 static void fail_train(struct sender *s, const struct train *train, int error) {
   for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, drop_of(error));
@@ -210,14 +147,6 @@ static void append_cut(struct sender *s, uint32_t position, const int32_t *desti
     cut_write(&cut, i, append(s, position, destination, cut_length(&cut, i)));
 }
 
-// Bytes of the largest inner frame, Ethernet header included, that fits the path.
-static uint32_t frame_max_of(const struct sender *s, const int32_t *destination) {
-  uint32_t overhead = (s->family == AF_INET ? OUTER_IPV4_UDP : OUTER_IPV6_UDP) + VXLAN_HEADER;
-  uint32_t mtu = (uint32_t)destination[DESTINATION_MTU];
-  uint32_t frame_max = mtu > overhead ? mtu - overhead : 0;
-  return frame_max < TRAIN_BYTES_MAX - VXLAN_HEADER ? frame_max : TRAIN_BYTES_MAX - VXLAN_HEADER;
-}
-
 static void append_copy(struct sender *s, uint32_t position) {
   const int32_t *copy = copy_at(s, position);
   const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
@@ -238,69 +167,6 @@ static void append_copy(struct sender *s, uint32_t position) {
     uint8_t *out = append(s, position, destination, frame.length);
     memcpy(out, frame.at, frame.length);
     if (frame.needs_csum) csum_fill(&frame, out);
-  }
-}
-
-// ---- singles
-
-// Copies of one destination and source port stand at `first` to `end` - 1. How they leave is decided for all of them, so
-// that none overtakes another of its flow: by the ring for single frames where trains would be short.
-static struct singles *singles_for(const struct sender *s, uint32_t first, uint32_t end) {
-  if (!s->may_send_singles) return NULL;
-  const int32_t *path = path_of(s->destinations.at + copy_at(s, first)[COPY_DESTINATION] * DESTINATION_WORDS);
-  struct singles *ring = path ? singles_at(path[PATH_SINGLES] - 1) : NULL;
-  if (!ring) return NULL;
-  uint32_t trains = 0, previous = 0;
-  for (uint32_t position = first; position < end; position++) {
-    uint32_t length = (uint32_t)s->frames.at[copy_at(s, position)[COPY_FRAME] * FRAME_WORDS + FRAME_LENGTH];
-    if (length + OUTER_IPV6 > SINGLES_SLOT_BYTES) return NULL;
-    bool joins_train = previous > 0 && length <= previous;
-    if (!joins_train) trains++;
-    previous = joins_train && length < previous ? 0 : length;
-  }
-  return end - first < SINGLES_BELOW * trains ? ring : NULL;
-}
-
-// IPv6 wants a UDP checksum (RFC 8200 section 8.1); over IPv4 there is none (RFC 7348 section 5).
-static void fill_outer_checksum(const int32_t *path, uint8_t *out, uint32_t bytes) {
-  uint32_t outer_bytes = (uint32_t)path[PATH_HEADER_BYTES];
-  if (outer_bytes != OUTER_IPV6) return;
-  uint8_t *udp = out + outer_udp(outer_bytes);
-  uint16_t value = (uint16_t)~checksum_fold(checksum_add(udp, bytes - outer_udp(outer_bytes), 0));
-  store16(udp + 6, value == 0 ? 0xffff : value);
-}
-
-static void push_single(struct sender *s, uint32_t position, struct singles *ring) {
-  const int32_t *copy = copy_at(s, position);
-  const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
-  const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
-  const int32_t *path = path_of(destination);
-  struct frame frame = frame_of_row(row, s->arena.at + row[FRAME_OFFSET]);
-  if (frame.length > frame_max_of(s, destination)) return fail(s, position, DROP_TOO_BIG);
-  if (frame.needs_csum && !csum_fits(&frame)) return fail(s, position, DROP_OFFLOAD_INVALID);
-  uint8_t *out = singles_slot(ring);
-  if (!path || !out) return fail(s, position, path ? DROP_QUEUE_FULL : DROP_UNREACHABLE);
-  uint32_t outer_bytes = outer_header_write(path, frame.length, (uint16_t)s->ports.at[socket_of(s, copy)], out);
-  memcpy(out + outer_bytes, frame.at, frame.length);
-  if (frame.needs_csum) csum_fill(&frame, out + outer_bytes);
-  fill_outer_checksum(path, out, outer_bytes + frame.length);
-  singles_push(ring, outer_bytes + frame.length);
-  s->singles_used |= 1u << (path[PATH_SINGLES] - 1);
-}
-
-// Copies of a ring that fails are failed; those sent before it count along, for nobody knows.
-static void fail_singles(struct sender *s, uint32_t count, int32_t number, int error) {
-  for (uint32_t position = 0; position < count; position++) {
-    const int32_t *path = path_of(s->destinations.at + copy_at(s, position)[COPY_DESTINATION] * DESTINATION_WORDS);
-    if (path && path[PATH_SINGLES] - 1 == number) fail(s, position, drop_of(error));
-  }
-}
-
-static void send_singles(struct sender *s, uint32_t count) {
-  for (int32_t number = 0; s->singles_used >> number != 0; number++) {
-    struct singles *ring = s->singles_used >> number & 1 ? singles_at(number) : NULL;
-    int error = ring ? singles_send(ring) : 0;
-    if (error) fail_singles(s, count, number, error);
   }
 }
 

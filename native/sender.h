@@ -1,0 +1,96 @@
+// One call of udpTransmit: the batch, the order in which its copies leave, and what stands ready to be sent. Its copies leave
+// in trains (udp-transmit.c) or one by one (send-singles.c).
+#ifndef VXSWITCH_SENDER_H
+#define VXSWITCH_SENDER_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "layout.h"
+#include "singles.h"
+#include "train-order.h"
+
+enum {
+  TRAINS_MAX = 128,
+  TRAIN_FRAMES_MAX = 64,  // UDP_MAX_SEGMENTS of kernels before 6.9
+  TRAIN_BYTES_MAX = 65000,
+  VXLAN_HEADER = 8,
+  OUTER_IPV4_UDP = 28,
+  OUTER_IPV6_UDP = 48,
+};
+
+struct train {
+  int fd;
+  const int32_t *destination;
+  uint8_t *start;
+  uint32_t length;
+  uint32_t frame_bytes;  // of every frame but the last
+  uint32_t frame_count;
+  uint32_t first, last;  // positions in `order` of the copies aboard
+};
+
+struct sender {
+  int family;
+  struct words sockets, ports, frames, copies, destinations;
+  struct bytes arena, staging;
+  uint32_t staging_used;
+  uint32_t failed;
+  bool open;  // the last train takes more frames
+  bool may_send_singles;
+  uint32_t singles_used;  // numbers of the rings to which frames were pushed, a bit each
+  uint32_t train_count;
+  struct train trains[TRAINS_MAX];
+  uint16_t order[COPIES_MAX];
+};
+
+static inline int32_t *copy_at(const struct sender *s, uint32_t position) {
+  return s->copies.at + (uint32_t)s->order[position] * COPY_WORDS;
+}
+
+static inline void fail(struct sender *s, uint32_t position, int32_t drop) {
+  int32_t *copy = copy_at(s, position);
+  if (copy[COPY_RESULT] == 0) s->failed++;
+  copy[COPY_RESULT] = -drop;
+}
+
+static inline bool valid_copy(const struct sender *s, const int32_t *copy) {
+  uint32_t frame = (uint32_t)copy[COPY_FRAME], destination = (uint32_t)copy[COPY_DESTINATION];
+  if (frame >= s->frames.count / FRAME_WORDS || destination >= s->destinations.count / DESTINATION_WORDS) return false;
+  const int32_t *row = s->frames.at + frame * FRAME_WORDS;
+  uint32_t offset = (uint32_t)row[FRAME_OFFSET], length = (uint32_t)row[FRAME_LENGTH];
+  return offset <= s->arena.length && length <= s->arena.length - offset;
+}
+
+static inline uint32_t socket_of(const struct sender *s, const int32_t *copy) {
+  return (uint32_t)s->frames.at[copy[COPY_FRAME] * FRAME_WORDS + FRAME_FLOW] % s->sockets.count;
+}
+
+// Bytes of the largest inner frame, Ethernet header included, that fits the path.
+static inline uint32_t frame_max_of(const struct sender *s, const int32_t *destination) {
+  uint32_t overhead = (s->family == AF_INET ? OUTER_IPV4_UDP : OUTER_IPV6_UDP) + VXLAN_HEADER;
+  uint32_t mtu = (uint32_t)destination[DESTINATION_MTU];
+  uint32_t frame_max = mtu > overhead ? mtu - overhead : 0;
+  return frame_max < TRAIN_BYTES_MAX - VXLAN_HEADER ? frame_max : TRAIN_BYTES_MAX - VXLAN_HEADER;
+}
+
+// The drop reason for an errno of a call that sends.
+static inline int32_t drop_of(int error) {
+  switch (error) {
+    case EMSGSIZE: return DROP_TOO_BIG;
+    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
+    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
+    default: return DROP_TRANSMIT_FAILED;
+  }
+}
+
+// How the copies at `first` to `end` - 1, which stand together in `order`, leave: by the ring returned, or in trains (NULL).
+// It is decided for all of them, so that none overtakes another of its flow.
+struct singles *singles_for(const struct sender *s, uint32_t first, uint32_t end);
+
+// Writes a copy to the ring; `send_singles` then sends what was written in the batch of `count` copies.
+void push_single(struct sender *s, uint32_t position, struct singles *ring);
+void send_singles(struct sender *s, uint32_t count);
+
+#endif
