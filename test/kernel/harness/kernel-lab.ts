@@ -107,6 +107,12 @@ export class KernelLab {
     }
   }
 
+  /** Starts the switch again after it has ended; resolves when it answers. */
+  async restart(): Promise<void> {
+    this.process = this.launch();
+    await this.process.ready();
+  }
+
   get running(): SwitchProcess {
     if (this.process === null) throw new Error("start() makes the switch before anyone can ask for it");
     return this.process;

@@ -11,6 +11,8 @@ const READY_TIMEOUT_MS = 5000;
 export interface PingOptions {
   readonly count?: number;
   readonly intervalSeconds?: number;
+  /** For an answer, 2 unless given. */
+  readonly waitSeconds?: number;
   /** Bytes of payload. */
   readonly size?: number;
   /** `do` = set DF and never fragment. */
@@ -34,7 +36,7 @@ export class Peer {
     const args = [
       "-n",
       "-W",
-      "2",
+      String(options.waitSeconds ?? 2),
       "-c",
       String(options.count ?? 3),
       "-i",

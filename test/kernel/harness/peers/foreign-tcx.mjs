@@ -1,0 +1,16 @@
+// Somebody else's program on what a device receives (tcx), for as long as this runs: it drops the UDP datagrams to one
+// address and port.
+//    foreign-tcx.mjs ADDON IFINDEX ADDRESS PORT          prints ready
+import { createRequire } from "node:module";
+
+const [addonPath, ifindex, address, port] = process.argv.slice(2);
+const addon = createRequire(import.meta.url)(addonPath);
+const fds = new Int32Array(3);
+addon.classifierOpen(fds);
+const [map, , drop] = fds;
+const words = new Int32Array(4);
+Buffer.from(words.buffer).set([0xff, 0xff, ...address.split(".").map(Number)], 10);
+addon.classifierSet(map, words, Number(ifindex), Number(port), 1);
+addon.classifierLink(drop, Number(ifindex));
+console.log("ready");
+setInterval(() => {}, 1 << 30);
