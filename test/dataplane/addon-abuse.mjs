@@ -63,6 +63,15 @@ const VALID = {
   routeEventsRead: () => [NO_FD],
   socketProbe: () => [0],
   socketBufferBytes: () => [NO_FD],
+  classifierSet: () => [NO_FD, Int32Array.of(0, 0, -65536, 0x0100007f), 1, 4789, 1],
+  classifierLink: () => [NO_FD, 2 ** 30],
+  ringOpen: () => [2 ** 30, 2048, 4096, 2, 4096, NO_FD, 0],
+  ringDrops: () => [NO_FD],
+  ringDevice: () => [NO_FD],
+  socketError: () => [NO_FD],
+  ringMap: () => [ring(), new Uint8Array(16_384)],
+  ringUnmap: () => [ring(), new Uint8Array(16_384)],
+  ringReceive: () => [ring(), slots(), new Int32Array(128 * 16), vteps(), 8192, 2048, 2, 64],
   tapReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],
   tapTransmit: () => [NO_FD, new Uint8Array(4096), frames(), new Int32Array(16), 4, 1450],
   segmentFrame: () => [new Uint8Array(3000), frames(), 1464, new Uint8Array(4096), new Int32Array(8)],
@@ -76,12 +85,43 @@ const NAMED = {
   linkAddress: () => ["vxswitch-none", 0, new Int32Array(4), 24, 1],
 };
 
+/** Ethernet, IPv4 with a right checksum, UDP to port 4789 of 127.0.0.1, 72 bytes. */
+const DATAGRAM = Buffer.concat([
+  Buffer.from("0200000000010200000000020800", "hex"),
+  Buffer.from("450000640000400040113c877f0000017f000001", "hex"),
+  Buffer.from("c35012b500500000", "hex"),
+  Buffer.alloc(72),
+]);
+
 const counts = { calls: 0, returned: 0, threw: 0, badErrors: [] };
 
 function frames() {
   const rows = new Int32Array(64);
   for (let row = 0; row < 4; row++) rows.set([row * 600, 600, 1, row % 2, 0, 34, 16, row], row * 16);
   return rows;
+}
+
+/** Two blocks of two slots each, at the beginning of the arena. */
+function ring() {
+  return Int32Array.of(NO_FD, 0, 2048, 4096, 2, 0, 0);
+}
+
+/** Memory as the kernel would leave it: every slot holds a datagram for the VTEP. */
+function slots() {
+  const arena = new Uint8Array(16_384);
+  const words = new DataView(arena.buffer);
+  for (let at = 0; at < 8192; at += 2048) {
+    words.setUint32(at, 1, true); // TP_STATUS_USER
+    words.setUint32(at + 4, DATAGRAM.length, true);
+    words.setUint32(at + 8, DATAGRAM.length, true);
+    words.setUint16(at + 12, 78, true);
+    arena.set(DATAGRAM, at + 78);
+  }
+  return arena;
+}
+
+function vteps() {
+  return Int32Array.of(0, 0, -65536, 0x0100007f, 4789, 7, 0, 0);
 }
 
 function attempt(name, values) {
@@ -169,7 +209,31 @@ function randomCalls(calls) {
     attempt("tapTransmit", [NO_FD, arena, frames, copies, below(9), below(3000)]);
     attempt("udpReceive", [NO_FD, arena, frames, below(4000), below(4000), below(130)]);
     attempt("tapReceive", [NO_FD, arena, frames, below(4000), below(4000), below(6)]);
+    receiveFromRing();
   }
+}
+
+/** A ring of which a little is not as the kernel would have left it, be it slots, datagrams or the ring's own words. */
+function receiveFromRing() {
+  const [arena, words] = [slots(), ring()];
+  const view = new DataView(arena.buffer);
+  const lengths = [0, 41, 42, 1969, 1970, 1971, 0xffff_ffff, 0xffff_ffff - below(200), random()];
+  for (let at = 0; at < 8192; at += 2048) {
+    if (below(3) === 0) view.setUint32(at, [0, 1, 3, 5, random()][below(5)], true);
+    for (const field of [4, 8]) if (below(3) === 0) view.setUint32(at + field, lengths[below(9)], true);
+    if (below(4) === 0) view.setUint16(at + 12, [0, 9, 10, 2048, below(65_536)][below(5)], true);
+    // The virtio_net_hdr and what follows, up to the VXLAN header.
+    for (let count = below(4); count > 0; count--) arena[at + 68 + below(68)] = below(256);
+    if (below(4) === 0) arena.set([0, 5, 0, 0, below(3), below(2), 34, 0], at + 68);
+  }
+  if (below(4) === 0) words[1 + below(6)] = [0, 1, 16, 512, 4096, 8192, 12_288, random() | 0][below(8)];
+  const frames = new Int32Array((64 + below(200)) * 16);
+  const known = below(8) ? vteps() : new Int32Array(below(20));
+  const jumbo = [8192 + below(3), below(5000), below(8)];
+  const values = [words, below(20) ? arena : arena.subarray(below(64)), frames, known, ...jumbo, below(1025)];
+  // Twice: the second call gives back what the first took.
+  attempt("ringReceive", values);
+  attempt("ringReceive", values);
 }
 
 /** A path for super-frames, right or nearly so, to a descriptor that is none. */
@@ -241,5 +305,6 @@ function bytes(count) {
 
 for (const [name, valid] of Object.entries({ ...VALID, ...NAMED })) alterOneByOne(name, valid);
 for (const bad of [...WRONG, ...NUMBERS]) attempt("arenaMap", [bad]);
+for (const bad of [...WRONG, ...NUMBERS, new Int32Array(2)]) attempt("classifierOpen", [bad]);
 randomCalls(Number(callsText));
 console.log(JSON.stringify(counts));
