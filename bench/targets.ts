@@ -13,6 +13,7 @@ const SPINNING = "vxswitch-ring-spin";
 const KERNEL = "kernel-bridge";
 const AFXDP = "ovs-afxdp";
 const AFPACKET = "ovs-afpacket";
+const C_LOOP = "c-loop";
 
 /** One sample: of the subject, unless a peer is named. */
 interface Operand {
@@ -76,6 +77,7 @@ export const TARGETS: readonly Target[] = [
     multiple(figure, AFXDP, 1.8),
     multiple(figure, AFPACKET, 4),
     multiple(figure, "dgram", 8),
+    multiple(figure, C_LOOP, 0.95),
   ]),
   ...[title.large, title.largeMixed].map((figure) => multiple(figure, AFXDP, 1.7)),
   ...[title.alternating, title.imix].flatMap((figure) => [

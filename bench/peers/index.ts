@@ -1,5 +1,6 @@
 // The switches that are compared, in the order of the report's columns. The first one is what the others are measured by.
 
+import { cLoop } from "./c-loop.ts";
 import { dgram } from "./dgram.ts";
 import { kernelBridge } from "./kernel-bridge.ts";
 import { openVswitch } from "./ovs.ts";
@@ -16,4 +17,5 @@ export const PEERS: readonly PeerKind[] = [
   vxswitch("udp"),
   vxswitch("ring"),
   vxswitchWith("vxswitch-ring-spin", { io: "ring", spin: "always" }, ["round-trip", "round-trip-load"]),
+  cLoop,
 ];

@@ -7,8 +7,15 @@ import type { Peer } from "./peer.ts";
 const START_TIMEOUT_MS = 10_000;
 const LIFETIME_MS = 60 * 60_000;
 
-/** Starts `node program ...words REMOTE=VNI...` and resolves once it has written "ready". */
-export async function startProgram(program: string, words: readonly string[]): Promise<Peer> {
+/**
+ * Starts `node program ...words REMOTE=VNI...` and resolves once it has written "ready". One that `completes` what clients
+ * leave undone gets them as they come.
+ */
+export async function startProgram(
+  program: string,
+  words: readonly string[],
+  { completes = false } = {},
+): Promise<Peer> {
   const ports = [CLIENT1, CLIENT2].map((client) => `${client.underlay}=${client.vni}`);
   const command = [process.execPath, program, ...words, ...ports];
   const running = start(inside(SWITCH.namespace, command), LIFETIME_MS);
@@ -28,7 +35,7 @@ export async function startProgram(program: string, words: readonly string[]): P
     await stop().catch(() => undefined);
     throw error;
   }
-  // They forward what they cannot complete: their users would have to type this on each client.
-  for (const client of [CLIENT1, CLIENT2]) switchOffChecksums(client);
+  // The others forward what they cannot complete: their users would have to type this on each client.
+  if (!completes) for (const client of [CLIENT1, CLIENT2]) switchOffChecksums(client);
   return { pids: [running.pid], stop };
 }
