@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Device } from "../../src/dataplane/device.ts";
 import type { Forwarder } from "../../src/dataplane/forwarder.ts";
 import { WakeUp } from "../../src/dataplane/io/poller.ts";
-import { Loop } from "../../src/dataplane/threads/loop.ts";
+import { TurnClock } from "../../src/dataplane/io/turn-clock.ts";
+import { Loop, SPIN_ALWAYS_US } from "../../src/dataplane/threads/loop.ts";
 
 const EIO = 5;
 
@@ -78,7 +79,7 @@ function run(devices: Device[]): void {
     forward: (index, count) => void forwarded.push(`${index}: ${count}`),
     setTime: () => {},
   };
-  const loop = new Loop(forwarder, wakeUp, { seconds: 0, microseconds: 0 }, Number.POSITIVE_INFINITY, {
+  const loop = new Loop(forwarder, wakeUp, new TurnClock(), SPIN_ALWAYS_US, {
     answer: () => false,
     hear: () => {
       turns++;

@@ -1,14 +1,14 @@
 // The forwarding thread's life: wait for devices, let each ready one deliver a batch, forward it, look at the clock.
 // Spins briefly after the last frame, then blocks: an idle switch costs next to nothing. Where a look costs no call into
-// the kernel (rings), the loop looks in each turn; the others and the control thread are asked by poll(2), in turns that
-// found nothing and at least every so often.
+// the kernel (rings), the loop looks in each turn; the others and the control thread are asked by poll(2), every so often
+// and before it blocks.
 import { monotonicMs } from "../clock.ts";
 import type { Device } from "../device.ts";
 import type { Forwarder } from "../forwarder.ts";
 import { Poller, type WakeUp } from "../io/poller.ts";
 import type { TurnClock } from "../io/turn-clock.ts";
 
-/** Between two polls at the most, while rings keep the loop busy. */
+/** Between two polls, while there are rings to look at. */
 const POLL_EVERY_US = 20;
 const TICK_US = 1_000_000;
 /** POLLERR and POLLHUP of poll(2). */
@@ -75,8 +75,8 @@ export class Loop {
       }
       this.host.hear();
       let frames = this.breatheRings();
-      if (frames === 0 || since(nextPollUs, nowUs) >= 0) {
-        const blocks = frames === 0 && since(lastFrameUs, nowUs) > this.spinUs;
+      const blocks = frames === 0 && since(lastFrameUs, nowUs) > this.spinUs;
+      if (blocks || this.spinning.length === 0 || since(nextPollUs, nowUs) >= 0) {
         if (this.poller.wait(blocks ? ((since(nowUs, nextTickUs) + 999) / 1000) | 0 : 0) > 0) {
           if (this.poller.ready[0] !== 0 && !this.answer()) return;
           if (blocks) this.clock.read();
