@@ -19,6 +19,7 @@ const PORT_OF_TCX = 7778;
 const FLOW_PORT = 5002;
 const FLOWS = 8;
 const IDLE_MS = 1500;
+const OVERTAKEN_MAX = 10;
 const TIMEOUT_MS = 10_000;
 
 interface FlowsSeen {
@@ -52,12 +53,11 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     await sleep(500);
     writeFileSync(join(lab.directory, "crash"), "");
     await sender.result();
-    expect(await receiver.result()).toEqual({
-      flows: FLOWS,
-      received: FLOWS * count,
-      overtaken: 0,
-      repeated: 0,
-    });
+    // A new thread may run on another core than the one on which the kernel still has frames of the old one in hand: there
+    // one of them may be overtaken.
+    const { overtaken, ...seen } = await receiver.result<FlowsSeen>();
+    expect(seen).toEqual({ flows: FLOWS, received: FLOWS * count, repeated: 0 });
+    expect(overtaken).toBeLessThan(OVERTAKEN_MAX);
     expect(sum(await lab.metrics(), "vxswitch_worker_restarts_total")).toBe(1);
     expect(await overruns()).toBe(0);
   });
