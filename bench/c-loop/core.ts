@@ -34,10 +34,10 @@ export interface Core {
   account(frames: Int32Array, copies: Int32Array, count: number, state: CoreState): void;
 }
 
-/** Compiles the core of the repository at `root` into a directory below it; returns the addon's path. */
-export function buildCore(root: string, directory = "build/bench"): string {
-  const target = join(root, directory, "c-loop.node");
-  mkdirSync(join(root, directory), { recursive: true });
+/** Compiles the core of the repository at `root`; returns the addon's path. */
+export function buildCore(root: string, directory = join(root, "build/bench")): string {
+  const target = join(directory, "c-loop.node");
+  mkdirSync(directory, { recursive: true });
   const language = ["-std=gnu11", "-D_GNU_SOURCE", "-DNAPI_VERSION=8"];
   const warnings = ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wconversion"];
   const headers = [

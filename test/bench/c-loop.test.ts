@@ -177,7 +177,7 @@ function writeDatagram(arena: Uint8Array, at: number, random: (bound: number) =>
   view.setUint8(0, random(20) === 0 ? 0x10 : 0x08);
   view.setUint32(4, (VNIS[random(VNIS.length)] << 8) | random(256));
   const target = random(12) === 0 ? [0xffff, 0xffffffff] : [0x0200, random(40)];
-  const source = random(20) === 0 ? [random(2) << 8, 0] : [0x0200, random(40)];
+  const source = random(20) === 0 ? [random(2) << 8, random(2)] : [0x0200, random(40)];
   [target, source].forEach(([high, low], index) => {
     view.setUint16(8 + index * 6, high);
     view.setUint32(10 + index * 6, low);
