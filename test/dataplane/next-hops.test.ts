@@ -151,6 +151,17 @@ describe("a change", () => {
     expect(hops.pathMtuBytes(1)).toBe(1400);
   });
 
+  test("that nobody announces is found in turns", () => {
+    kernel.mtuBytes = 1400;
+    hops.refreshSome(1);
+    expect(told).toEqual([1]);
+    hops.refreshSome(1);
+    expect(told).toEqual([1, 2]);
+    const { asked } = kernel;
+    hops.refreshSome(64);
+    expect(kernel.asked).toBe(asked + 2);
+  });
+
   test("to a stale neighbour is none, for frames leave as before", () => {
     kernel.set(ALICE, { isStale: true });
     hops.look(1000);

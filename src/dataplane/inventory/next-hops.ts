@@ -32,6 +32,8 @@ export class NextHops {
   private readonly byDestination = new Map<number, Way>();
   private readonly listeners: ((destination: number) => void)[] = [];
   private restUntilMs = 0;
+  /** Whose turn it is to be asked again. */
+  private turn = this.ways.values();
 
   constructor(kernel: RouteKernel) {
     this.kernel = kernel;
@@ -84,11 +86,18 @@ export class NextHops {
 
   /** Asks for every way again. */
   refresh(): void {
-    for (const way of this.ways.values()) {
-      if (!this.ask(way)) continue;
-      for (const destination of way.destinations) {
-        for (const listener of this.listeners) listener(destination);
+    for (const way of this.ways.values()) this.refreshWay(way);
+  }
+
+  /** Asks for some ways again, others at each call: for what the kernel announces to nobody. */
+  refreshSome(count: number): void {
+    for (let i = 0; i < count && i < this.ways.size; i++) {
+      let next = this.turn.next();
+      if (next.done) {
+        this.turn = this.ways.values();
+        next = this.turn.next();
       }
+      if (!next.done) this.refreshWay(next.value);
     }
   }
 
@@ -105,6 +114,13 @@ export class NextHops {
 
   close(): void {
     this.kernel.close();
+  }
+
+  private refreshWay(way: Way): void {
+    if (!this.ask(way)) return;
+    for (const destination of way.destinations) {
+      for (const listener of this.listeners) listener(destination);
+    }
   }
 
   /** True if the answer differs from the last one. */

@@ -33,6 +33,8 @@ const MTU_MAX_BYTES = 65_521;
 const NO_DEVICE = -1;
 /** How soon a change of the next hop is heard of. */
 const LOOK_EVERY_MS = 100;
+/** Remotes whose path is asked for again without an announcement: 20 us each. */
+const PATHS_A_SECOND = 64;
 
 /** A port while it is open. */
 export type Opened =
@@ -162,7 +164,7 @@ export class Ports {
   async maintain(): Promise<void> {
     const nowMs = monotonicMs();
     // A path MTU that the kernel learns from a router is announced to nobody.
-    this.hops.refresh();
+    this.hops.refreshSome(PATHS_A_SECOND);
     for (const port of this.ports.values()) {
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
       else if (port.opened !== null) this.refreshPath(port.destination);

@@ -1,5 +1,6 @@
 // Entry of the mirror thread: drains every mirror's queues into its output. A slow disk or a busy TAP holds up this
 // thread alone; what the bounded queues cannot hold meanwhile is counted by the forwarding threads.
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { monotonicMs } from "../clock.ts";
 import type { CountersMemory } from "../counters.ts";
@@ -43,6 +44,8 @@ export interface MirrorWorkerData {
 }
 
 const TELL_EVERY_MS = 10_000;
+/** Below every ordinary thread. */
+const MIRROR_NICE = 4;
 /** pcapng says how much of a frame is kept at most; this stands for "all". */
 const SNAPLEN_ALL = 262_144;
 
@@ -124,6 +127,8 @@ class MirrorThread {
 }
 
 if (parentPort) {
+  // Where processors are short, forwarding goes before (setpriority(2) is of the thread, on Linux).
+  setPriority(MIRROR_NICE);
   new MirrorThread(new Mailbox(parentPort), workerData as MirrorWorkerData).run();
   parentPort.close();
 }
