@@ -10,3 +10,8 @@ export const VXLAN_FLAG_VNI = 0x08;
 /** Outer headers in front of the inner frame: IP, UDP, VXLAN, and the inner Ethernet header that an MTU does not count. */
 export const OVERHEAD_IPV4_BYTES = 20 + 8 + VXLAN_HEADER_BYTES + 14;
 export const OVERHEAD_IPV6_BYTES = 40 + 8 + VXLAN_HEADER_BYTES + 14;
+
+/** What the encapsulation takes of the MTU of an IPv6 or IPv4 underlay. */
+export function overheadBytes(ipv6: boolean): number {
+  return ipv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES;
+}

@@ -17,7 +17,7 @@ import { addAddress, bringUp, closeTap, openTap, removeAddress } from "../io/tap
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
-import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
+import { overheadBytes } from "../vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
@@ -305,7 +305,7 @@ export class Ports {
       if (port.bridge === bridge && port.opened?.type === "vxlan")
         smallest = Math.min(smallest, this.mtuBytes(port));
     }
-    return smallest === MTU_MAX_BYTES ? MTU_DEFAULT_BYTES - OVERHEAD_IPV4_BYTES : smallest;
+    return smallest === MTU_MAX_BYTES ? MTU_DEFAULT_BYTES - overheadBytes(false) : smallest;
   }
 
   private setAddresses(before: TapPortSpec, after: TapPortSpec): void {
@@ -389,10 +389,6 @@ export class Ports {
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);
   }
-}
-
-function overheadBytes(ipv6: boolean): number {
-  return ipv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES;
 }
 
 function deviceOf({ opened }: Port): number {

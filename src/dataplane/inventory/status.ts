@@ -29,7 +29,7 @@ import type {
   UnderlayStatus,
   VtepStatus,
 } from "../spec.ts";
-import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from "../vxlan.ts";
+import { overheadBytes } from "../vxlan.ts";
 import type { MirrorRecord } from "./mirrors.ts";
 import type { Port, Ports } from "./ports.ts";
 
@@ -95,7 +95,7 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
     const { remote, local, dstport, vni } = port.spec;
     const key = `${remote} ${local} ${dstport}`;
     const pathMtuBytes = ports.pathMtuBytes(port);
-    const overhead = remote.includes(":") ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES;
+    const overhead = overheadBytes(remote.includes(":"));
     const row = rows.get(key);
     if (row) row.vnis.push(vni);
     else
