@@ -1,5 +1,5 @@
-// The addon: batched I/O over file descriptors and typed arrays. It keeps no state of its own, so any thread may load
-// it, and it knows nothing of bridges.
+// The addon: batched I/O over file descriptors and typed arrays. It knows nothing of bridges, and keeps no state of its own
+// but the rings of singles.c, which are the process's; any thread may load it.
 #include "calls.h"
 
 static void offer(napi_env env, napi_value exports, const char *name, napi_callback call) {

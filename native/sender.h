@@ -3,7 +3,6 @@
 #ifndef VXSWITCH_SENDER_H
 #define VXSWITCH_SENDER_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -39,10 +38,17 @@ struct sender {
   uint32_t failed;
   bool open;  // the last train takes more frames
   bool may_send_singles;
-  uint32_t singles_used;  // numbers of the rings to which frames were pushed, a bit each
   uint32_t train_count;
   struct train trains[TRAINS_MAX];
   uint16_t order[COPIES_MAX];
+  uint32_t singles_used;  // numbers of the rings to which frames were written, a bit each
+  uint8_t singles_ring[COPIES_MAX];  // of the copy at a position, its number + 1; 0 = it left in a train
+};
+
+// Where single frames leave: a path and its ring, or NULL for both.
+struct singles_way {
+  const int32_t *path;
+  struct singles *ring;
 };
 
 static inline int32_t *copy_at(const struct sender *s, uint32_t position) {
@@ -75,22 +81,15 @@ static inline uint32_t frame_max_of(const struct sender *s, const int32_t *desti
   return frame_max < TRAIN_BYTES_MAX - VXLAN_HEADER ? frame_max : TRAIN_BYTES_MAX - VXLAN_HEADER;
 }
 
-// The drop reason for an errno of a call that sends.
-static inline int32_t drop_of(int error) {
-  switch (error) {
-    case EMSGSIZE: return DROP_TOO_BIG;
-    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
-    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
-    default: return DROP_TRANSMIT_FAILED;
-  }
-}
+// The drop reason for an errno of a call that sends (udp-transmit.c).
+int32_t send_drop_of(int error);
 
 // How the copies at `first` to `end` - 1, which stand together in `order`, leave: by the ring returned, or in trains (NULL).
 // It is decided for all of them, so that none overtakes another of its flow.
-struct singles *singles_for(const struct sender *s, uint32_t first, uint32_t end);
+struct singles_way singles_for(const struct sender *s, uint32_t first, uint32_t end);
 
 // Writes a copy to the ring; `send_singles` then sends what was written in the batch of `count` copies.
-void push_single(struct sender *s, uint32_t position, struct singles *ring);
+void push_single(struct sender *s, uint32_t position, const struct singles_way *way);
 void send_singles(struct sender *s, uint32_t count);
 
 #endif

@@ -41,8 +41,17 @@ static void order_copies(struct sender *s, uint32_t count) {
 
 // ---- 3. flush
 
+int32_t send_drop_of(int error) {
+  switch (error) {
+    case EMSGSIZE: return DROP_TOO_BIG;
+    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
+    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
+    default: return DROP_TRANSMIT_FAILED;
+  }
+}
+
 static void fail_train(struct sender *s, const struct train *train, int error) {
-  for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, drop_of(error));
+  for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, send_drop_of(error));
 }
 
 // Where the device offers no checksum offload the kernel refuses a train with EIO: its frames then leave one by one.
@@ -184,10 +193,10 @@ static void transmit(struct sender *s, uint32_t count) {
   order_copies(s, count);
   for (uint32_t first = 0, end; first < count; first = end) {
     end = end_of_group(s, first, count);
-    struct singles *ring = singles_for(s, first, end);
+    struct singles_way way = singles_for(s, first, end);
     s->open = false;
     for (uint32_t position = first; position < end; position++) {
-      if (ring) push_single(s, position, ring);
+      if (way.ring) push_single(s, position, &way);
       else append_copy(s, position);
     }
   }
@@ -221,6 +230,7 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < count; i++) s.copies.at[i * COPY_WORDS + COPY_RESULT] = 0;
   s.staging_used = s.failed = s.train_count = s.singles_used = 0;
   s.open = false;
+  memset(s.singles_ring, 0, count);
   transmit(&s, count);
   return int_value(env, (int32_t)s.failed);
 }
