@@ -48,8 +48,11 @@ class Exit<T> {
 interface DeviceExits {
   readonly tunnel: Exit<ReturnType<typeof openTunnel>>;
   readonly singles: Exit<number>;
-  /** Single frames must not pass by those that wait there; looked at from time to time. */
-  queued: boolean;
+  /**
+   * No path may have single frames leave by the ring: they would pass by those that wait in the device's queue, or the ring
+   * has failed. Looked at from time to time.
+   */
+  withheld: boolean;
   usedMs: number;
 }
 
@@ -79,24 +82,27 @@ export class Exits {
       if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return { tunnelFd: -1, singles: -1 };
       const tunnel = new Exit((to) => openTunnel(`vxs${to}`, to), closeTunnel);
       const singles = new Exit(openSingles, closeSingles);
-      exits = { tunnel, singles, queued: isQueued(ifindex), usedMs: nowMs };
+      exits = { tunnel, singles, withheld: isQueued(ifindex), usedMs: nowMs };
       this.devices.set(ifindex, exits);
     }
     exits.usedMs = nowMs;
     return {
       tunnelFd: exits.tunnel.acquire(ifindex, nowMs)?.fd ?? -1,
-      singles: (exits.queued ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
+      singles: (exits.withheld ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
     };
   }
 
-  /** Tells which devices have a path now; closes what has been without one for a while, and rings that have failed. */
+  /**
+   * Tells which devices have a path now; closes what has been without one for a while, and rings that have failed. Between
+   * two calls every path has been brought up to date.
+   */
   sweep(usedIfindexes: ReadonlySet<number>): void {
     const nowMs = monotonicMs();
     for (const [ifindex, exits] of this.devices) {
       if (usedIfindexes.has(ifindex)) exits.usedMs = nowMs;
-      exits.queued = isQueued(ifindex);
-      // A ring that has failed is used by nobody.
-      if (exits.singles.value !== null && singlesError(exits.singles.value) !== 0) exits.singles.close();
+      // Only when every path was brought up to date without it: the next ring, of another device, may get its number.
+      if (exits.withheld && hasFailed(exits)) exits.singles.close();
+      exits.withheld = isQueued(ifindex) || hasFailed(exits);
       if (nowMs - exits.usedMs < UNUSED_MS) continue;
       this.close(exits);
       this.devices.delete(ifindex);
@@ -112,6 +118,10 @@ export class Exits {
     tunnel.close();
     singles.close();
   }
+}
+
+function hasFailed({ singles }: DeviceExits): boolean {
+  return singles.value !== null && singlesError(singles.value) !== 0;
 }
 
 function statusOf(exits: readonly { value: unknown; refusal: string }[]): ExitsStatus {
