@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "datagram.h"
 #include "segment.h"
 
 enum { IP = ETH_HLEN, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, VXLAN_HEADER = 8 };
@@ -114,10 +115,6 @@ void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, cons
     add_offloads(add_row(r, payload, outer.payload_bytes, 0, outer.remote, vtep), vnet, inner);
     return;
   }
-  for (uint32_t done = 0; done < outer.payload_bytes; done += step) {
-    uint32_t left = outer.payload_bytes - done;
-    bool fits = left <= step || r->row_count + 1 < r->rows_max;
-    add_row(r, payload + done, left < step ? left : step, fits ? 0 : FRAME_TRUNCATED, outer.remote, vtep);
-    if (!fits) return;
-  }
+  r->row_count += datagram_rows(r->rows + (size_t)r->row_count * FRAME_WORDS, r->rows_max - r->row_count,
+                                (uint32_t)(payload - r->arena), outer.payload_bytes, step, outer.remote, vtep);
 }

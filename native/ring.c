@@ -16,12 +16,11 @@
 
 #include "arguments.h"
 #include "calls.h"
-#include "checksum.h"
+#include "datagram.h"
 #include "outer.h"
 #include "segment.h"
 
 enum { VNET_HEADER = 10, RESERVE = 2, BATCH_MAX = 1024 };  // RESERVE: the inner frame begins a cache line
-enum { ROWS_OF_A_SLOT = 128 };  // datagrams that the kernel lets one frame hold (UDP_MAX_SEGMENTS)
 enum { SLOT_BYTES_MIN = 512, SLOT_BYTES_MAX = 1 << 16, BLOCK_BYTES_MAX = 1 << 22, BLOCKS_MAX = 64 };
 
 // The words of a ring that TypeScript holds: where it is, how it is cut, how far it has been read.

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "layout.h"
 
@@ -33,21 +32,6 @@ static inline struct frame frame_of_row(const int32_t *row, const uint8_t *at) {
       .gso_type = (uint32_t)row[FRAME_GSO_TYPE],
       .gso_size = (uint32_t)row[FRAME_GSO_SIZE],
   };
-}
-
-// Writes the row of a datagram whose VXLAN header stands `offset` bytes into the arena; nothing is known of offloads yet.
-static inline void datagram_row(int32_t *row, uint32_t offset, uint32_t length, int flags, const int32_t remote[4],
-                                int32_t vtep) {
-  row[FRAME_OFFSET] = (int32_t)offset;
-  row[FRAME_LENGTH] = (int32_t)length;
-  row[FRAME_FLAGS] = flags;
-  row[FRAME_GSO_TYPE] = GSO_NONE;
-  row[FRAME_GSO_SIZE] = 0;
-  row[FRAME_CSUM_START] = 0;
-  row[FRAME_CSUM_OFFSET] = 0;
-  row[FRAME_FLOW] = 0;
-  memcpy(row + FRAME_REMOTE, remote, 16);
-  row[FRAME_VTEP] = vtep;
 }
 
 // A UDP super-frame is many messages and stays so on every path; a TCP one is a stream, whole if it fits.

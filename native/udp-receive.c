@@ -5,6 +5,7 @@
 #include "arguments.h"
 #include "calls.h"
 #include "checksum.h"
+#include "datagram.h"
 #include "segment.h"
 #include "udp-address.h"
 
@@ -46,14 +47,11 @@ static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t len
     rows[FRAME_GSO_SIZE] = (int32_t)step;
     return 1;
   }
-  uint32_t count = 0;
-  for (uint32_t at = 0; at < length && count < rows_max; at += step, count++)
-    datagram_row(rows + count * FRAME_WORDS, offset + at, length - at < step ? length - at : step, flags, remote, vtep);
-  return count;
+  return datagram_rows(rows, rows_max, offset, length, step, remote, vtep);
 }
 
 // udpReceive(fd, arena, frames, slotBase, slotBytes, slotCount, vtep) -> rows written, or -errno. Never blocks.
-// The kernel merges at most 64 datagrams (UDP_GRO_CNT_MAX), so the table needs 64 rows a slot.
+// The table needs ROWS_OF_A_SLOT rows a slot: a train of a local sender arrives as one message.
 napi_value udp_receive(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   int fd = take_int(&a);

@@ -65,8 +65,8 @@ export const SLOT_COUNT = 128;
 /** Slots of a receive ring that one batch takes at most: under load, the longer the batch, the longer its trains. */
 export const RING_BATCH_FRAMES = 256;
 
-/** Rows of a batch: what the slots hold, each up to 64 datagrams that the kernel merged (UDP_GRO_CNT_MAX). */
-export const FRAMES_MAX = SLOT_COUNT * 64;
+/** Rows of a batch: what the slots hold, each up to 128 datagrams that are one to the kernel (native/datagram.h). */
+export const FRAMES_MAX = SLOT_COUNT * 128;
 
 /** Copies waiting for one device, in the order the frames came. */
 export class TransmitList {
