@@ -46,9 +46,11 @@ static bool parse(struct outer *outer, const uint8_t *at, uint32_t length) {
   return true;
 }
 
-static bool checksum_right(const struct outer *outer, const uint8_t *at) {
+// None is always accepted over IPv4 (RFC 7348 section 5), never over IPv6 (RFC 8200 section 8.1).
+static bool checksum_right(const struct outer *outer, const uint8_t *at, const struct virtio_net_hdr *vnet) {
   const uint8_t *udp = at + outer->udp;
-  if (load16(udp + 6) == 0) return true;  // none: always accepted (RFC 7348 section 5)
+  if (load16(udp + 6) == 0) return !outer->ipv6;
+  if (vnet->flags & (NEEDS_CSUM | VALID)) return true;
   uint32_t udp_bytes = UDP_HEADER + outer->payload_bytes;
   uint32_t sum = outer->ipv6 ? checksum_add(at + IP + 8, 32, 0) : checksum_add(at + IP + 12, 8, 0);
   sum += htons((uint16_t)udp_bytes);
@@ -99,12 +101,8 @@ void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, cons
   int32_t vtep = find_vtep(r, &outer, ntohs(load16(at + outer.udp + 2)));
   if (vtep < 0) return;
   const uint8_t *payload = at + outer.udp + UDP_HEADER;
-  if (truncated || !sound) {
+  if (truncated || !sound || !checksum_right(&outer, at, vnet)) {
     add_row(r, payload, 0, truncated ? FRAME_TRUNCATED : FRAME_BAD_OUTER, outer.remote, vtep);
-    return;
-  }
-  if (!(vnet->flags & (NEEDS_CSUM | VALID)) && !checksum_right(&outer, at)) {
-    add_row(r, payload, 0, FRAME_BAD_OUTER, outer.remote, vtep);
     return;
   }
   uint32_t inner = outer.udp + UDP_HEADER + VXLAN_HEADER;

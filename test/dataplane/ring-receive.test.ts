@@ -146,6 +146,16 @@ test.each([
   expect(frames[FRAME_FLAGS]).toBe(FLAG_BAD_OUTER);
 });
 
+test("over IPv6 a datagram must have a UDP checksum", () => {
+  const ends = { from: "fd00::1", to: "fd00::2" };
+  vteps.set(parseAddress(ends.to).words, VTEP_ADDRESS);
+  vteps[VTEP_PORT] = PORT;
+  put(0, datagram(vxlan(1, frame()), { ...ends, udpChecksum: "right" }));
+  put(1, datagram(vxlan(2, frame()), { ...ends, udpChecksum: "none" }));
+  expect(receive()).toEqual([vxlan(1, frame()).toString("hex"), ""]);
+  expect([frames[FRAME_FLAGS], frames[FRAME_WORDS + FRAME_FLAGS]]).toEqual([0, FLAG_BAD_OUTER]);
+});
+
 test("an odd number of bytes has the same checksum here and there", () => {
   const payloads = [1, 2, 3].map((bytes) => vxlan(1, frame({ payload: Buffer.alloc(46 + bytes, 0xfe) })));
   for (const [i, payload] of payloads.entries()) put(i, datagram(payload, { udpChecksum: "right" }));

@@ -96,6 +96,12 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     await expectFate(`${what}, IPv6`, [by, outcome], (payload) => [outerFrame(ipv6(payload, changed))]);
   });
 
+  test("no UDP checksum over IPv6: by ring, outer_malformed", async () => {
+    await expectFate("no checksum, IPv6", ["ring", "outer_malformed"], (payload) => [
+      outerFrame(ipv6(payload, { udpChecksum: "none" })),
+    ]);
+  });
+
   test("fragments are put together by the host and come in by the socket, once", async () => {
     await expectFate("fragments", ["socket", "delivered"], (payload) => fragments(ipv4(payload), 24));
     await expectFate("fragments, IPv6", ["socket", "delivered"], (payload) =>
