@@ -134,34 +134,24 @@ static bool take_ring(struct arguments *a, struct bytes arena, struct words word
 }
 
 // Lays memory over the ring's room, which is whole pages: the kernel would take what follows for a part of the last one.
-static int lay(const struct ring *ring, uint32_t blocks, int flags, int fd) {
-  size_t bytes = (size_t)ring->block_bytes * blocks;
-  if (bytes % (size_t)sysconf(_SC_PAGESIZE) != 0) return EINVAL;
-  void *at = mmap(ring->base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
-  return at == MAP_FAILED ? errno : 0;
+static napi_value lay(napi_env env, napi_callback_info info, bool is_ring) {
+  struct arguments a = arguments_of(env, info);
+  struct words words = take_words(&a);
+  struct bytes arena = take_bytes(&a);
+  struct ring ring;
+  if (!take_ring(&a, arena, words, &ring)) return NULL;
+  size_t bytes = (size_t)ring.block_bytes * (uint32_t)words.at[RING_BLOCKS];
+  if (bytes % (size_t)sysconf(_SC_PAGESIZE) != 0) return throw_errno(env, "mmap of the ring", EINVAL);
+  int flags = is_ring ? MAP_SHARED | MAP_POPULATE : MAP_PRIVATE | MAP_ANONYMOUS;
+  void *at = mmap(ring.base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, is_ring ? ring.fd : -1, 0);
+  return at == MAP_FAILED ? throw_errno(env, "mmap of the ring", errno) : undefined_value(env);
 }
 
 // ringMap(ring, arena): lays the ring's memory over its place in the arena.
-napi_value ring_map(napi_env env, napi_callback_info info) {
-  struct arguments a = arguments_of(env, info);
-  struct words words = take_words(&a);
-  struct bytes arena = take_bytes(&a);
-  struct ring ring;
-  if (!take_ring(&a, arena, words, &ring)) return NULL;
-  int error = lay(&ring, (uint32_t)words.at[RING_BLOCKS], MAP_SHARED | MAP_POPULATE, ring.fd);
-  return error ? throw_errno(env, "mmap of the ring", error) : undefined_value(env);
-}
+napi_value ring_map(napi_env env, napi_callback_info info) { return lay(env, info, true); }
 
 // ringUnmap(ring, arena): ordinary memory stands there again; the ring is freed with its descriptor.
-napi_value ring_unmap(napi_env env, napi_callback_info info) {
-  struct arguments a = arguments_of(env, info);
-  struct words words = take_words(&a);
-  struct bytes arena = take_bytes(&a);
-  struct ring ring;
-  if (!take_ring(&a, arena, words, &ring)) return NULL;
-  int error = lay(&ring, (uint32_t)words.at[RING_BLOCKS], MAP_PRIVATE | MAP_ANONYMOUS, -1);
-  return error ? throw_errno(env, "mmap", error) : undefined_value(env);
-}
+napi_value ring_unmap(napi_env env, napi_callback_info info) { return lay(env, info, false); }
 
 static struct tpacket2_hdr *slot_at(const struct ring *ring, uint32_t slot) {
   uint8_t *block = ring->base + (size_t)(slot / ring->block_slots) * ring->block_bytes;

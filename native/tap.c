@@ -1,11 +1,8 @@
 // TAP devices: frames with the offload metadata of a virtio_net_hdr in front, one a call (the device has no batches).
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
-#include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,6 +10,7 @@
 #include "calls.h"
 #include "checksum.h"
 #include "segment.h"
+#include "tap-device.h"
 
 enum { HEADER = 10, ETHERNET_HEADER = 14 };  // sizeof(struct virtio_net_hdr)
 
@@ -21,32 +19,12 @@ enum { HEADER = 10, ETHERNET_HEADER = 14 };  // sizeof(struct virtio_net_hdr)
 #define TUN_F_USO6 0x40
 #endif
 
-// What the host may leave undone in the frames it hands us: checksums, TCP and (since Linux 6.2) UDP segmentation.
-static int offer_offloads(int fd) {
-  unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-  return ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0 ? 0 : ioctl(fd, TUNSETOFFLOAD, tcp);
-}
-
-// tapOpen(name) -> fd of a new TAP device, down and without address. Its life is the descriptor's.
+// tapOpen(name) -> fd. What the host may leave undone in the frames it hands us: checksums, TCP and (since Linux 6.2) UDP
+// segmentation.
 napi_value tap_open(napi_env env, napi_callback_info info) {
-  struct arguments a = arguments_of(env, info);
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-  take_name(&a, request.ifr_name, IFNAMSIZ);
-  if (!a.ok) return NULL;
-  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return throw_errno(env, "open /dev/net/tun", errno);
-  int header = HEADER;
-  const char *call = "TUNSETIFF";
-  if (ioctl(fd, TUNSETIFF, &request) < 0) goto fail;
-  call = "TUNSETVNETHDRSZ";
-  if (ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) goto fail;
-  call = "TUNSETOFFLOAD";
-  if (offer_offloads(fd) < 0) goto fail;
-  return int_value(env, fd);
-fail:;
-  int error = errno;
-  close(fd);
-  return throw_errno(env, call, error);
+  enum { TCP = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 };
+  const unsigned offloads[] = {TCP | TUN_F_USO4 | TUN_F_USO6, TCP, 0};
+  return tap_create(env, info, HEADER, offloads);
 }
 
 static int32_t flags_of(const struct virtio_net_hdr *header, const struct frame *frame) {

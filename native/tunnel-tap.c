@@ -4,11 +4,8 @@
 #include "tunnel-tap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -16,6 +13,7 @@
 #include "bpf.h"
 #include "calls.h"
 #include "outer-header.h"
+#include "tap-device.h"
 
 // TUN_F_* of Linux 6.17; a build machine's headers may be older than its kernel.
 enum { TUN_CSUM = 1, TUN_TSO4 = 2, TUN_TSO6 = 4, TUN_USO4 = 0x20, TUN_USO6 = 0x40, TUN_TUNNEL = 0x80, TUN_TUNNEL_CSUM = 0x100 };
@@ -32,25 +30,8 @@ struct tunnel_header {
 
 // tunnelTapOpen(name) -> fd; throws EINVAL where the kernel does not know tunnel offloads.
 napi_value tunnel_tap_open(napi_env env, napi_callback_info info) {
-  struct arguments a = arguments_of(env, info);
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-  take_name(&a, request.ifr_name, IFNAMSIZ);
-  if (!a.ok) return NULL;
-  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return throw_errno(env, "open /dev/net/tun", errno);
-  int size = sizeof(struct tunnel_header);
-  int offloads = TUN_CSUM | TUN_TSO4 | TUN_TSO6 | TUN_USO4 | TUN_USO6 | TUN_TUNNEL | TUN_TUNNEL_CSUM;
-  const char *call = "TUNSETIFF";
-  if (ioctl(fd, TUNSETIFF, &request) < 0) goto fail;
-  call = "TUNSETVNETHDRSZ";
-  if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) goto fail;
-  call = "TUNSETOFFLOAD";
-  if (ioctl(fd, TUNSETOFFLOAD, offloads) < 0) goto fail;
-  return int_value(env, fd);
-fail:;
-  int error = errno;
-  close(fd);
-  return throw_errno(env, call, error);
+  const unsigned offloads[] = {TUN_CSUM | TUN_TSO4 | TUN_TSO6 | TUN_USO4 | TUN_USO6 | TUN_TUNNEL | TUN_TUNNEL_CSUM, 0};
+  return tap_create(env, info, sizeof(struct tunnel_header), offloads);
 }
 
 // tunnelRedirect(name, ifindex) -> fd of the link by which all that the TAP `name` receives leaves by that device instead.

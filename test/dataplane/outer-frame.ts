@@ -1,6 +1,7 @@
 // Datagrams as they stand on the wire, from the outer Ethernet header on: sound ones, and any that a sender, a network or
 // an attacker may make of them. Built apart from the code under test.
 import ipaddr from "ipaddr.js";
+import { fold, onesSum } from "./packets.ts";
 
 const ETHERNET_BYTES_MIN = 60;
 const UDP = 17;
@@ -127,16 +128,4 @@ function mac(text: string): Buffer {
 
 function address(text: string): Buffer {
   return Buffer.from(ipaddr.parse(text).toByteArray());
-}
-
-/** The sum of RFC 1071, word by word. */
-function onesSum(bytes: Buffer): number {
-  let sum = 0;
-  for (let i = 0; i < bytes.length; i++) sum += i % 2 === 0 ? bytes[i] << 8 : bytes[i];
-  return sum;
-}
-
-function fold(sum: number): number {
-  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
-  return sum;
 }

@@ -130,13 +130,14 @@ function ipv6Header(source: Buffer, target: Buffer, protocol: number, l4: number
 }
 
 /** The sum of RFC 1071, word by word, as slowly as it is defined. */
-function onesSum(bytes: Buffer): number {
+export function onesSum(bytes: Buffer): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i++) sum += i % 2 === 0 ? bytes[i] << 8 : bytes[i];
   return sum;
 }
 
-function fold(sum: number): number {
+/** Folds such a sum to 16 bits. */
+export function fold(sum: number): number {
   while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
   return sum;
 }

@@ -1,25 +1,17 @@
 // The forwarding thread crashes, for whatever reason: the switch says so, starts it again and forwards as before.
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitUntil } from "../../src/control/lab/command.ts";
 import { sum } from "../../src/control/lab/scrape.ts";
-import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { CLIENT1, CLIENT2, crashable, crashThread, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { PortRow } from "./harness/rows.ts";
 import { expectTcp } from "./harness/transfer.ts";
 
-const CRASH_SCRIPT = fileURLToPath(new URL("harness/peers/crash.mjs", import.meta.url));
 const RESTART_TIMEOUT_MS = 10_000;
 
 let lab: KernelLab;
 beforeAll(async () => {
   lab = await KernelLab.start({
-    wrapper: (directory) => [
-      "env",
-      `NODE_OPTIONS=--import ${CRASH_SCRIPT}`,
-      `VXSWITCH_CRASH_FILE=${join(directory, "crash")}`,
-    ],
+    wrapper: crashable,
   });
 });
 afterAll(() => lab?.end());
@@ -27,7 +19,7 @@ afterAll(() => lab?.end());
 test("a forwarding thread that crashes is started again and said to have crashed", async () => {
   expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
   expect(await restarts()).toBe(0);
-  writeFileSync(join(lab.directory, "crash"), "");
+  crashThread(lab);
   expect(await waitUntil(async () => (await restarts()) === 1, RESTART_TIMEOUT_MS, 200)).toBe(true);
   expect(lab.running.log()).toMatch(/crashed for a test/);
 });

@@ -1,16 +1,13 @@
 // The switch is killed, or one of its threads crashes, or it is stopped for a moment, all under traffic by the ring: no
 // frame is forwarded twice, what is lost is counted, nothing is left behind, and nobody else's tc state is touched.
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, waitUntil } from "../../src/control/lab/command.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
 import { sum } from "../../src/control/lab/scrape.ts";
-import { CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { CLIENT2, crashable, crashThread, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { PeerScript } from "./harness/peer.ts";
 
-const CRASH_SCRIPT = fileURLToPath(new URL("harness/peers/crash.mjs", import.meta.url));
 const ADDON = fileURLToPath(new URL("../../build/vxswitch.node", import.meta.url));
 const VXLAN_PORT = 4789;
 /** What the user's own filters drop. */
@@ -34,11 +31,7 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
   let foreign: PeerScript;
   beforeAll(async () => {
     lab = await KernelLab.start({
-      wrapper: (directory) => [
-        "env",
-        `NODE_OPTIONS=--import ${CRASH_SCRIPT}`,
-        `VXSWITCH_CRASH_FILE=${join(directory, "crash")}`,
-      ],
+      wrapper: crashable,
     });
   });
   afterAll(async () => {
@@ -51,7 +44,7 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     const receiver = await receiveFlows();
     const sender = sendFlows(count, 2);
     await sleep(500);
-    writeFileSync(join(lab.directory, "crash"), "");
+    crashThread(lab);
     await sender.result();
     // A new thread may run on another core than the one on which the kernel still has frames of the old one in hand: there
     // one of them may be overtaken.

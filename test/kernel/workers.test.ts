@@ -1,17 +1,14 @@
 // Two forwarding threads: flows spread over both, each stays in order, and what one has learnt the other knows.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitUntil } from "../../src/control/lab/command.ts";
 import { sum } from "../../src/control/lab/scrape.ts";
 import { Capture } from "./harness/capture.ts";
-import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { CLIENT1, CLIENT2, crashable, crashThread, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { Peer, PeerScript } from "./harness/peer.ts";
 import type { MirrorRow } from "./harness/rows.ts";
 import { expectTcp } from "./harness/transfer.ts";
 
-const CRASH_SCRIPT = fileURLToPath(new URL("harness/peers/crash.mjs", import.meta.url));
 const RESTART_TIMEOUT_MS = 10_000;
 const PORT = 5002;
 const IDLE_MS = 3000;
@@ -29,11 +26,7 @@ beforeAll(async () => {
         all: { select_all: true, snaplen: 64, output: { pcapng: join(directory, "all.pcapng") } },
       };
     },
-    wrapper: (directory) => [
-      "env",
-      `NODE_OPTIONS=--import ${CRASH_SCRIPT}`,
-      `VXSWITCH_CRASH_FILE=${join(directory, "crash")}`,
-    ],
+    wrapper: crashable,
   });
 });
 afterAll(() => lab?.end());
@@ -121,7 +114,7 @@ test("a thread that crashes amid traffic is started again alone; no flow is lost
   expect(await restarts()).toBe(0);
   const receivers = await startReceivers();
   const senders = startSenders();
-  writeFileSync(join(lab.directory, "crash"), "");
+  crashThread(lab);
   expect(await waitUntil(async () => (await restarts()) === 1, RESTART_TIMEOUT_MS, 100)).toBe(true);
   for (const sender of senders) await sender.result();
   expect(await Promise.all(receivers.map((receiver) => receiver.result()))).toEqual([

@@ -38,6 +38,7 @@ const OWN_LEG_HOST: TestSpec = {
 };
 
 const SETTLE_TIMEOUT_MS = 5000;
+const CRASH_FILE = "crash";
 
 let labCount = 0;
 
@@ -218,4 +219,20 @@ function underlayDifference(samples: readonly Sample[], config: LabConfig): numb
     }
   }
   return difference;
+}
+
+const CRASH_SCRIPT = fileURLToPath(new URL("peers/crash.mjs", import.meta.url));
+
+/** Words in front of the switch's command (KernelLabOptions.wrapper) with which `crashThread` works. */
+export function crashable(directory: string): readonly string[] {
+  return [
+    "env",
+    `NODE_OPTIONS=--import ${CRASH_SCRIPT}`,
+    `VXSWITCH_CRASH_FILE=${join(directory, CRASH_FILE)}`,
+  ];
+}
+
+/** One forwarding thread of a `crashable` switch fails, within a second. */
+export function crashThread(lab: KernelLab): void {
+  writeFileSync(join(lab.directory, CRASH_FILE), "");
 }
