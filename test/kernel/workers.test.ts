@@ -90,16 +90,11 @@ test("TCP streams side by side arrive byte for byte, and their senders see next 
 });
 
 test("a mirror takes each frame once, from whichever thread", async () => {
-  const missed = async () => {
-    const received = sum(await lab.metrics(), "vxswitch_port_receive_packets_total");
-    const [{ packets, drops }] = await lab.show<MirrorRow>("mirrors");
-    return received - packets - drops.queue - drops.output;
-  };
   // What came in before the mirror was there does not count.
-  const before = await missed();
+  const before = await missedByMirror();
   await exchangeFlows();
-  await waitUntil(async () => (await missed()) === before, IDLE_MS, 200);
-  expect(await missed()).toBe(before);
+  await waitUntil(async () => (await missedByMirror()) === before, IDLE_MS, 200);
+  expect(await missedByMirror()).toBe(before);
 });
 
 test("a flush empties the tables of both, and both learn anew", async () => {
@@ -130,6 +125,20 @@ test("no news between the threads was lost", async () => {
 });
 
 /** Flows from each client to the other at the same time; what each client saw. */
+/** Frames received that the mirror has not taken, read while none comes in. */
+async function missedByMirror(): Promise<number> {
+  const received = async () => sum(await lab.metrics(), "vxswitch_port_receive_packets_total");
+  let missed = Number.NaN;
+  const isQuiet = async () => {
+    const before = await received();
+    const [{ packets, drops }] = await lab.show<MirrorRow>("mirrors");
+    missed = before - packets - drops.queue - drops.output;
+    return (await received()) === before;
+  };
+  expect(await waitUntil(isQuiet, IDLE_MS)).toBe(true);
+  return missed;
+}
+
 async function exchangeFlows(): Promise<FlowsSeen[]> {
   const receivers = await startReceivers();
   for (const sender of startSenders()) await sender.result();
