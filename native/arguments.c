@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "view.h"
+
 struct arguments arguments_of(napi_env env, napi_callback_info info) {
   struct arguments a = {.env = env, .next = 0, .count = ARGUMENTS_MAX, .ok = true};
   a.ok = napi_get_cb_info(env, info, &a.count, a.value, NULL, NULL) == napi_ok;
@@ -49,6 +51,7 @@ uint32_t take_uint(struct arguments *a, uint32_t max) {
 
 static void *take_array(struct arguments *a, napi_value value, napi_typedarray_type wanted, size_t *length) {
   void *data = NULL;
+  if (view_read(a->env, value, wanted, &data, length)) return data;
   napi_typedarray_type type;
   bool typed = false;
   if (napi_is_typedarray(a->env, value, &typed) != napi_ok || !typed ||

@@ -22,8 +22,8 @@ struct arguments {
 struct arguments arguments_of(napi_env env, napi_callback_info info);
 int32_t take_int(struct arguments *a);
 uint32_t take_uint(struct arguments *a, uint32_t max);
-struct words take_words(struct arguments *a);          // an Int32Array
-struct bytes take_bytes(struct arguments *a);          // a Uint8Array, at most 4 GiB
+struct words take_words(struct arguments *a);          // an Int32Array, or a view of one
+struct bytes take_bytes(struct arguments *a);          // a Uint8Array, at most 4 GiB, or a view of one
 struct bytes take_bytes_or_null(struct arguments *a);  // the same, or null: then `at` is NULL
 void take_name(struct arguments *a, char *name, size_t size);
 

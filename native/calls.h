@@ -4,6 +4,8 @@
 
 #include <node_api.h>
 
+// view.c
+napi_value view(napi_env env, napi_callback_info info);
 // arena.c
 napi_value arena_map(napi_env env, napi_callback_info info);
 napi_value copy_frames(napi_env env, napi_callback_info info);

@@ -9,6 +9,7 @@ static void offer(napi_env env, napi_value exports, const char *name, napi_callb
 }
 
 NAPI_MODULE_INIT() {
+  offer(env, exports, "view", view);
   offer(env, exports, "arenaMap", arena_map);
   offer(env, exports, "copyFrames", copy_frames);
   offer(env, exports, "pollWait", poll_wait);

@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Bytes, Words } from "../../src/dataplane/io/native.ts";
 import { run } from "../process.ts";
 
 /** Words of a port's row: device, VNI, four of the remote, destination, index of its first counter. */
@@ -22,16 +23,16 @@ export interface Core {
   ): CoreState;
   /** Forwards `count` rows; returns the copies to transmit. `infer`: the device told nothing about offloads. */
   forward(
-    frames: Int32Array,
+    frames: Words,
     count: number,
-    arena: Uint8Array,
-    copies: Int32Array,
+    arena: Bytes,
+    copies: Words,
     state: CoreState,
     nowSeconds: number,
     infer: number,
   ): number;
   /** Counts what became of the copies, once they are transmitted. */
-  account(frames: Int32Array, copies: Int32Array, count: number, state: CoreState): void;
+  account(frames: Words, copies: Words, count: number, state: CoreState): void;
 }
 
 /** Compiles the core of the repository at `root`; returns the addon's path. */
@@ -47,7 +48,9 @@ export function buildCore(root: string, directory = join(root, "build/bench")): 
     join(root, "node_modules/node-api-headers/include"),
   ];
   const output = ["-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-o", target];
-  const files = ["bench/c-loop/core.c", "native/arguments.c"].map((file) => join(root, file));
+  const files = ["bench/c-loop/core.c", "native/arguments.c", "native/view.c"].map((file) =>
+    join(root, file),
+  );
   run(["cc", ...language, ...warnings, ...headers, ...output, ...files]);
   return target;
 }

@@ -12,6 +12,7 @@ import { COPIES_MAX, COPY_WORDS, FRAME_WORDS, FRAMES_MAX, TransmitList } from ".
 import { AllCounters } from "../../src/dataplane/inventory/all-counters.ts";
 import type * as PortsModule from "../../src/dataplane/inventory/ports.ts";
 import type * as ArenaModule from "../../src/dataplane/io/arena.ts";
+import type * as NativeModule from "../../src/dataplane/io/native.ts";
 import type * as PollerModule from "../../src/dataplane/io/poller.ts";
 import type * as RingModule from "../../src/dataplane/io/ring.ts";
 import type * as TurnClockModule from "../../src/dataplane/io/turn-clock.ts";
@@ -38,6 +39,7 @@ tuneV8();
 // What calls the addon of vxswitch finds it from its own place alone.
 const { Ports } = await load<typeof PortsModule>("inventory/ports.js");
 const { mapArena } = await load<typeof ArenaModule>("io/arena.js");
+const { native } = await load<typeof NativeModule>("io/native.js");
 const { WakeUp } = await load<typeof PollerModule>("io/poller.js");
 const { RingReceiver } = await load<typeof RingModule>("io/ring.js");
 const { TurnClock } = await load<typeof TurnClockModule>("io/turn-clock.js");
@@ -154,16 +156,18 @@ function createForwarder(): Forwarder {
     const at = index * COPIES_MAX * COPY_WORDS;
     return Object.assign(new TransmitList(), { copies: copies.subarray(at, at + COPIES_MAX * COPY_WORDS) });
   });
+  const { view } = native();
+  const [framesView, arenaView, copiesView] = [view(frames), view(arena.bytes), view(copies)];
   let nowSeconds = 0;
 
   function forward(device: number, count: number): void {
     const infer = (devices[device] as Device).tellsOffloads ? 0 : 1;
-    const copyCount = core.forward(frames, count, arena.bytes, copies, state, nowSeconds, infer);
+    const copyCount = core.forward(framesView, count, arenaView, copiesView, state, nowSeconds, infer);
     for (let list = 0, left = copyCount; left > 0; list++, left -= COPIES_MAX) {
       lists[list].count = Math.min(left, COPIES_MAX);
       (underlay as Device).transmit(lists[list]);
     }
-    core.account(frames, copies, copyCount, state);
+    core.account(framesView, copiesView, copyCount, state);
   }
 
   return {

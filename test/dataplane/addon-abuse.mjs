@@ -36,6 +36,7 @@ const NUMBERS = [
 
 /** A call that works, or fails as the system would: the base of every alteration. */
 const VALID = {
+  view: () => [new Int32Array(4)],
   copyFrames: () => [new Uint8Array(64), new Uint8Array(64), Int32Array.of(0, 0, 64), 1],
   pollWait: () => [Int32Array.of(-1), new Int32Array(1), 1, 0],
   wakeSignal: () => [NO_FD],
@@ -127,7 +128,7 @@ function vteps() {
 function attempt(name, values) {
   counts.calls++;
   try {
-    const value = addon[name](...values);
+    const value = addon[name](...(below(2) ? values : values.map(viewOf)));
     // What was opened by chance is closed again.
     if (name === "udpOpen") addon.closeFd(value);
     counts.returned++;
@@ -135,6 +136,11 @@ function attempt(name, values) {
     counts.threw++;
     if (!(error instanceof Error)) counts.badErrors.push(`${name}: ${String(error)}`);
   }
+}
+
+/** What stands for an array, which nobody else may hold. */
+function viewOf(value) {
+  return value instanceof Int32Array || value instanceof Uint8Array ? addon.view(value) : value;
 }
 
 /** Every argument in turn: left out, of a wrong type, a wrong number, an array too short or misplaced. */

@@ -90,6 +90,12 @@ test.each<[string, Call, RegExp]>([
     (addon) => addon.copyFrames(WORDS as never, BYTES, WORDS, 1),
     /argument 1: expected a Uint8Array/,
   ],
+  [
+    "a view of bytes in place of words",
+    (addon) => addon.pollWait(addon.view(BYTES) as never, WORDS, 1, 0),
+    /argument 1: expected an Int32Array/,
+  ],
+  ["a view of no array", (addon) => addon.view(new DataView(new ArrayBuffer(4)) as never), /a typed array/],
   ["text in place of a number", (addon) => addon.wakeSignal("1" as never), /argument 1: expected an integer/],
   [
     "a negative count",
@@ -196,6 +202,17 @@ test.each<[string, Call, string | RegExp]>([
 ])("%s is an error with the errno's name", (_, call, code) => {
   const wanted = typeof code === "string" ? code : expect.stringMatching(code);
   expect(() => call(native())).toThrow(expect.objectContaining({ code: wanted }));
+});
+
+test("a view stands for its array in both directions", () => {
+  const [source, target] = [Uint8Array.of(1, 2, 3, 4), new Uint8Array(4)];
+  const jobs = Int32Array.of(1, 0, 3);
+  const { view, copyFrames } = native();
+  expect(copyFrames(view(source), view(target), view(jobs), 1)).toBe(1);
+  expect(Array.from(target)).toEqual([2, 3, 4, 0]);
+  source[1] = 9;
+  expect(copyFrames(view(source), target, jobs, 1)).toBe(1);
+  expect(target[0]).toBe(9);
 });
 
 test("jobs are copied up to the first that does not fit, and their number is told", () => {

@@ -11,7 +11,7 @@ import * as counterLayout from "../counters.ts";
 import { mirrorCounter } from "../counters.ts";
 import * as layout from "../frames.ts";
 import type { MirrorSink } from "../mirror.ts";
-import { native } from "./native.ts";
+import { native, type View } from "./native.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { MIRROR_QUEUE_DROPS } = counterLayout;
@@ -72,13 +72,14 @@ export interface BatchClock {
 export class MirrorWriter implements MirrorSink {
   private readonly control: Int32Array;
   private readonly words: Int32Array;
-  private readonly bytes: Uint8Array;
+  private readonly bytes: View<Uint8Array>;
   private readonly jobs = new Int32Array(JOBS_MAX * JOB_WORDS);
+  private readonly jobsView = native().view(this.jobs);
   private jobCount = 0;
   private tail: number;
   private readonly wakeFd: number;
   private readonly snaplenBytes: number;
-  private readonly arena: Uint8Array;
+  private readonly arena: View<Uint8Array>;
   private readonly clock: BatchClock;
   private readonly counters: Float64Array;
   private readonly dropCounter: number;
@@ -94,11 +95,11 @@ export class MirrorWriter implements MirrorSink {
   ) {
     this.control = new Int32Array(memory.control);
     this.words = new Int32Array(memory.ring);
-    this.bytes = new Uint8Array(memory.ring);
+    this.bytes = this.native.view(new Uint8Array(memory.ring));
     this.tail = Atomics.load(this.control, TAIL);
     this.wakeFd = memory.wakeFd;
     this.snaplenBytes = snaplenBytes === 0 ? 65_535 * 2 : snaplenBytes;
-    this.arena = arena;
+    this.arena = this.native.view(arena);
     this.clock = clock;
     this.counters = counters;
     this.dropCounter = mirrorCounter(mirror) + MIRROR_QUEUE_DROPS;
@@ -163,7 +164,7 @@ export class MirrorWriter implements MirrorSink {
   }
 
   private copy(): void {
-    this.native.copyFrames(this.arena, this.bytes, this.jobs, this.jobCount);
+    this.native.copyFrames(this.arena, this.bytes, this.jobsView, this.jobCount);
     this.jobCount = 0;
   }
 }

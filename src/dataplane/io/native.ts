@@ -4,16 +4,29 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { SystemError } from "../system-error.ts";
 
+declare const viewed: unique symbol;
+
+/** An array that the addon has looked at once: cheaper to hand over than the array, for calls of every batch. */
+export interface View<T> {
+  readonly [viewed]: T;
+}
+
+export type Words = Int32Array | View<Int32Array>;
+export type Bytes = Uint8Array | View<Uint8Array>;
+
 /** Table rows and copies are those of frames.ts; `-errno` stands for a failed call where a number comes back. */
 export interface Native {
+  /** Lives as long as it is referred to, as does the array; its buffer must not be transferred. */
+  view(array: Int32Array): View<Int32Array>;
+  view(array: Uint8Array): View<Uint8Array>;
   /** Maps packet memory; throws ENOMEM. */
   arenaMap(bytes: number): ArrayBuffer;
   /** Jobs are (offset in source, offset in target, bytes); returns how many fitted. */
-  copyFrames(source: Uint8Array, target: Uint8Array, jobs: Int32Array, count: number): number;
+  copyFrames(source: Bytes, target: Bytes, jobs: Words, count: number): number;
   /** poll(2): `ready[i]` becomes the events of `fds[i]`; -1 waits for ever. */
-  pollWait(fds: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;
+  pollWait(fds: Words, ready: Words, count: number, timeoutMs: number): number;
   /** Microseconds of the monotonic clock, modulo 2^32; `wall` becomes [seconds, microseconds] since 1970. */
-  readClock(wall: Int32Array): number;
+  readClock(wall: Words): number;
   wakeOpen(): number;
   wakeSignal(fd: number): void;
   wakeClear(fd: number): void;
@@ -35,8 +48,8 @@ export interface Native {
   udpPathMtu(ipv6: number, local: Int32Array, remote: Int32Array, port: number): number;
   udpReceive(
     fd: number,
-    arena: Uint8Array,
-    frames: Int32Array,
+    arena: Bytes,
+    frames: Words,
     slotBase: number,
     slotBytes: number,
     slotCount: number,
@@ -44,14 +57,14 @@ export interface Native {
   ): number;
   udpTransmit(
     ipv6: number,
-    sockets: Int32Array,
-    ports: Int32Array,
-    arena: Uint8Array,
-    frames: Int32Array,
-    copies: Int32Array,
+    sockets: Words,
+    ports: Words,
+    arena: Bytes,
+    frames: Words,
+    copies: Words,
     count: number,
-    destinations: Int32Array,
-    staging: Uint8Array,
+    destinations: Words,
+    staging: Bytes,
     singles: number,
   ): number;
   /** Number of an AF_XDP transmit ring on a device; throws EPERM, EBUSY, EOPNOTSUPP, ENOMEM. */
@@ -64,17 +77,17 @@ export interface Native {
   tapOpen(name: string): number;
   tapReceive(
     fd: number,
-    arena: Uint8Array,
-    frames: Int32Array,
+    arena: Bytes,
+    frames: Words,
     slotBase: number,
     slotBytes: number,
     slotCount: number,
   ): number;
   tapTransmit(
     fd: number,
-    arena: Uint8Array,
-    frames: Int32Array,
-    copies: Int32Array,
+    arena: Bytes,
+    frames: Words,
+    copies: Words,
     count: number,
     mtuBytes: number,
   ): number;
@@ -119,10 +132,10 @@ export interface Native {
   ringDevice(fd: number): number;
   /** `vteps` has the rows of vteps.ts. */
   ringReceive(
-    ring: Int32Array,
-    arena: Uint8Array,
-    frames: Int32Array,
-    vteps: Int32Array,
+    ring: Words,
+    arena: Bytes,
+    frames: Words,
+    vteps: Words,
     jumboBase: number,
     jumboBytes: number,
     jumboCount: number,

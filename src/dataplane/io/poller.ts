@@ -1,20 +1,24 @@
 // Waiting for any of the devices, or for another thread to wake this one.
-import { native } from "./native.ts";
+import { native, type View } from "./native.ts";
 
 export class Poller {
   /** Bit set by poll(2) where something can be received or has gone wrong; same order as the descriptors. */
   readonly ready: Int32Array;
-  private readonly fds: Int32Array;
+  private readonly count: number;
+  private readonly fdsView: View<Int32Array>;
+  private readonly readyView: View<Int32Array>;
   private readonly native = native();
 
   constructor(fds: readonly number[]) {
-    this.fds = Int32Array.from(fds);
+    this.count = fds.length;
     this.ready = new Int32Array(fds.length);
+    this.fdsView = this.native.view(Int32Array.from(fds));
+    this.readyView = this.native.view(this.ready);
   }
 
   /** Returns how many are ready; 0 ms looks without waiting. */
   wait(timeoutMs: number): number {
-    return this.native.pollWait(this.fds, this.ready, this.fds.length, timeoutMs);
+    return this.native.pollWait(this.fdsView, this.readyView, this.count, timeoutMs);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Device } from "../device.ts";
 import { RING_BATCH_FRAMES, SLOT_COUNT, type TransmitList } from "../frames.ts";
 import { RINGS_MAX } from "../limits.ts";
 import { type Arena, RING_BYTES, SLOT_BYTES } from "./arena.ts";
-import { native } from "./native.ts";
+import { native, type View } from "./native.ts";
 
 /** Blocks are what the kernel allocates in one piece. */
 const BLOCK_BYTES = 1 << 20;
@@ -129,8 +129,10 @@ export class RingReceiver implements Device {
   readonly fd: number;
   private readonly ring: Int32Array;
   private readonly arena: Arena;
-  private readonly frames: Int32Array;
-  private readonly vteps: Int32Array;
+  private readonly ringView: View<Int32Array>;
+  private readonly arenaView: View<Uint8Array>;
+  private readonly framesView: View<Int32Array>;
+  private readonly vtepsView: View<Int32Array>;
   private readonly native = native();
 
   /** Lays the ring over its room of the arena; throws the addon's error. */
@@ -143,17 +145,19 @@ export class RingReceiver implements Device {
     this.ring[RING_BLOCK_BYTES] = BLOCK_BYTES;
     this.ring[RING_BLOCKS] = BLOCKS;
     this.arena = arena;
-    this.frames = frames;
-    this.vteps = vteps;
+    this.ringView = this.native.view(this.ring);
+    this.arenaView = this.native.view(arena.bytes);
+    this.framesView = this.native.view(frames);
+    this.vtepsView = this.native.view(vteps);
     this.native.ringMap(this.ring, arena.bytes);
   }
 
   receive(): number {
     return this.native.ringReceive(
-      this.ring,
-      this.arena.bytes,
-      this.frames,
-      this.vteps,
+      this.ringView,
+      this.arenaView,
+      this.framesView,
+      this.vtepsView,
       this.arena.slotBase,
       SLOT_BYTES,
       SLOT_COUNT,

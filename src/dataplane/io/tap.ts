@@ -4,7 +4,7 @@ import type { Address } from "../address.ts";
 import type { Device } from "../device.ts";
 import { SLOT_COUNT, type TransmitList } from "../frames.ts";
 import { type Arena, SLOT_BYTES } from "./arena.ts";
-import { native } from "./native.ts";
+import { native, type View } from "./native.ts";
 
 /** Opens a TAP device, down and without address; throws the addon's error. It lives as long as the descriptor. */
 export function openTap(name: string): number {
@@ -55,33 +55,28 @@ export class Tap implements Device {
   private readonly tapFd: number;
   /** Written by the control plane when the operator changes it; sizes the segments of super-frames to the host. */
   mtuBytes: number;
-  private readonly arena: Arena;
-  private readonly frames: Int32Array;
+  private readonly slotBase: number;
+  private readonly arena: View<Uint8Array>;
+  private readonly frames: View<Int32Array>;
   private readonly native = native();
 
   constructor(tapFd: number, receives: boolean, mtuBytes: number, arena: Arena, frames: Int32Array) {
     this.fd = receives ? tapFd : -1;
     this.tapFd = tapFd;
     this.mtuBytes = mtuBytes;
-    this.arena = arena;
-    this.frames = frames;
+    this.slotBase = arena.slotBase;
+    this.arena = this.native.view(arena.bytes);
+    this.frames = this.native.view(frames);
   }
 
   receive(): number {
-    return this.native.tapReceive(
-      this.tapFd,
-      this.arena.bytes,
-      this.frames,
-      this.arena.slotBase,
-      SLOT_BYTES,
-      SLOT_COUNT,
-    );
+    return this.native.tapReceive(this.tapFd, this.arena, this.frames, this.slotBase, SLOT_BYTES, SLOT_COUNT);
   }
 
   transmit(list: TransmitList): number {
     return this.native.tapTransmit(
       this.tapFd,
-      this.arena.bytes,
+      this.arena,
       this.frames,
       list.copies,
       list.count,

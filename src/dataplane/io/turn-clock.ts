@@ -7,11 +7,12 @@ export class TurnClock implements BatchClock {
   seconds = 0;
   microseconds = 0;
   private readonly wall = new Int32Array(2);
+  private readonly wallView = native().view(this.wall);
   private readonly native = native();
 
   /** Returns the microseconds of the monotonic clock, modulo 2^32, as a signed number. */
   read(): number {
-    const nowUs = this.native.readClock(this.wall);
+    const nowUs = this.native.readClock(this.wallView);
     this.seconds = this.wall[0];
     this.microseconds = this.wall[1];
     return nowUs;

@@ -4,7 +4,7 @@ import type { Device } from "../device.ts";
 import { SLOT_COUNT, type TransmitList } from "../frames.ts";
 import { errorCode, SystemError } from "../system-error.ts";
 import { type Arena, SLOT_BYTES } from "./arena.ts";
-import { native } from "./native.ts";
+import { native, type View } from "./native.ts";
 
 /** Descriptors of an underlay socket, opened by the control thread and used by one forwarding thread. */
 export interface UdpSockets {
@@ -148,11 +148,13 @@ export class UdpUnderlay implements Device {
   readonly fd: number;
   private readonly index: number;
   private readonly ipv6: number;
-  private readonly senders: Int32Array;
-  private readonly ports: Int32Array;
-  private readonly arena: Arena;
-  private readonly frames: Int32Array;
-  private readonly destinations: Int32Array;
+  private readonly slotBase: number;
+  private readonly senders: View<Int32Array>;
+  private readonly ports: View<Int32Array>;
+  private readonly arena: View<Uint8Array>;
+  private readonly staging: View<Uint8Array>;
+  private readonly frames: View<Int32Array>;
+  private readonly destinations: View<Int32Array>;
   private readonly singles: number;
   private readonly native = native();
 
@@ -168,20 +170,22 @@ export class UdpUnderlay implements Device {
     this.index = index;
     this.fd = sockets.receiver;
     this.ipv6 = Number(sockets.ipv6);
-    this.senders = sockets.senders;
-    this.ports = sockets.ports;
-    this.arena = arena;
-    this.frames = frames;
-    this.destinations = destinations;
+    this.slotBase = arena.slotBase;
+    this.senders = this.native.view(sockets.senders);
+    this.ports = this.native.view(sockets.ports);
+    this.arena = this.native.view(arena.bytes);
+    this.staging = this.native.view(arena.staging);
+    this.frames = this.native.view(frames);
+    this.destinations = this.native.view(destinations);
     this.singles = Number(singles);
   }
 
   receive(): number {
     return this.native.udpReceive(
       this.fd,
-      this.arena.bytes,
+      this.arena,
       this.frames,
-      this.arena.slotBase,
+      this.slotBase,
       SLOT_BYTES,
       SLOT_COUNT,
       this.index,
@@ -193,12 +197,12 @@ export class UdpUnderlay implements Device {
       this.ipv6,
       this.senders,
       this.ports,
-      this.arena.bytes,
+      this.arena,
       this.frames,
       list.copies,
       list.count,
       this.destinations,
-      this.arena.staging,
+      this.staging,
       this.singles,
     );
   }
