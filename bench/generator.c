@@ -389,12 +389,20 @@ static uint32_t min(uint32_t a, uint32_t b) {
   return a < b ? a : b;
 }
 
-static uint32_t frames_due(const struct options *options, double elapsed, uint64_t sent) {
+/*
+ * What came to be due while this process did not run is not made up for: a burst at full speed is not the rate that was
+ * asked for. `forgiven` counts those frames.
+ */
+static uint32_t frames_due(const struct options *options, double elapsed, uint64_t sent, double *forgiven) {
   uint32_t left = options->frame_limit ? options->frame_limit - (uint32_t)sent : BATCH_FRAMES;
   if (options->rate == 0)
     return min(left, BATCH_FRAMES);
-  double due = elapsed * options->rate - (double)sent;
-  return due < 1 ? 0 : due < BATCH_FRAMES ? min(left, (uint32_t)due) : min(left, BATCH_FRAMES);
+  double due = elapsed * options->rate - (double)sent - *forgiven;
+  if (due > BATCH_FRAMES) {
+    *forgiven += due - BATCH_FRAMES;
+    due = BATCH_FRAMES;
+  }
+  return due < 1 ? 0 : min(left, (uint32_t)due);
 }
 
 static void queue_frame(struct ring *ring, const struct options *options, uint64_t position) {
@@ -419,12 +427,13 @@ static uint64_t send_frames(struct ring *ring, const struct options *options) {
   const struct timespec pause = {.tv_nsec = PAUSE_NS};
   const double start = seconds_now();
   uint64_t sent = 0;
+  double forgiven = 0;
   for (double elapsed = 0; elapsed < options->seconds && !stopped; elapsed = seconds_now() - start) {
     if (options->frame_limit && sent == options->frame_limit)
       break;
     reclaim(ring);
     uint32_t room = ring->frame_count - (ring->produced - ring->completed);
-    uint32_t due = frames_due(options, elapsed, sent);
+    uint32_t due = frames_due(options, elapsed, sent, &forgiven);
     if (due == 0)
       nanosleep(&pause, NULL);
     for (uint32_t count = min(due, room); count > 0; count--)

@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildGenerator } from "./generator.ts";
+import { buildGenerator, startSinks } from "./generator.ts";
 import { acquaint, labDown, labUp } from "./lab.ts";
 import { describeMachine } from "./machine.ts";
 import type { Measure } from "./measures/measure.ts";
@@ -109,6 +109,7 @@ class Run {
   async #measureInLab(kind: PeerKind, layout: Layout, measures: readonly Measure[]): Promise<void> {
     labUp(layout.extraPorts);
     try {
+      await startSinks();
       const peer = await kind.start(layout);
       try {
         for (const measure of measures) await this.#measureOnce(kind, peer, layout, measure);

@@ -16,6 +16,10 @@ export const PEERS: readonly PeerKind[] = [
   rawSocketCap,
   vxswitch("udp"),
   vxswitch("ring"),
-  vxswitchWith("vxswitch-ring-spin", { io: "ring", spin: "always" }, ["round-trip", "round-trip-load"]),
+  vxswitchWith("vxswitch-ring-spin", { io: "ring", spin: "always" }, [
+    "round-trip",
+    "round-trip-load",
+    "round-trip-150",
+  ]),
   cLoop,
 ];
