@@ -1,6 +1,7 @@
 // Which datagrams come in by a receive ring. For each device that leads to a remote there is one ring; the classifier
 // hands it what is sent to the VTEPs that are reached there. Whatever is missing (an old kernel, a privilege) and all
 // that a ring does not carry arrives at the UDP sockets as before.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import {
@@ -9,6 +10,7 @@ import {
   openRings,
   type RingSocket,
   ringDrops,
+  ringsFit,
   ringsReceiveFrom,
   unlink,
 } from "../io/ring.ts";
@@ -18,6 +20,9 @@ import { VTEP_ADDRESS, VTEP_DEVICE, VTEP_PORT, VTEP_WORDS } from "../vteps.ts";
 import { explainRing } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { Retry } from "./retry.ts";
+
+/** What has come in by a ring that is closed is forwarded meanwhile. */
+const DRAIN_MS = 30;
 
 /** A VTEP of ours at the device by which one of its remotes is reached. */
 export interface RingVtep {
@@ -96,6 +101,8 @@ export class Rings {
       if (!device) await this.close(ring, "no remote is reached by it any more");
       else if (!ringsReceiveFrom(ring.sockets, ring.ifindex))
         await this.close(ring, "the device was replaced");
+      else if (!ringsFit(ring.sockets, device.mtuBytes))
+        await this.close(ring, "the device's frames have become larger than its slots");
       else ring.deviceName = device.deviceName;
     }
     for (const ifindex of this.refusals.keys()) if (!devices.has(ifindex)) this.refusals.delete(ifindex);
@@ -201,6 +208,7 @@ export class Rings {
     this.rings.delete(ring.ifindex);
     for (const row of this.vteps.values()) this.untake(row, ring.ifindex);
     unlink(ring.link);
+    await sleep(DRAIN_MS);
     await this.options.send([{ op: "del-device", device: ring.device }]);
     this.pastDrops += ringDrops(ring.sockets);
     closeRings(ring.sockets);

@@ -101,6 +101,11 @@ export function ringsReceiveFrom(rings: readonly RingSocket[], ifindex: number):
   return rings.every(({ fd }) => native().ringDevice(fd) === ifindex);
 }
 
+/** Whether the slots hold the frames of a device with this MTU; else each larger one would have to be fetched. */
+export function ringsFit(rings: readonly RingSocket[], mtuBytes: number): boolean {
+  return rings.every(({ slotBytes }) => slotBytes >= slotBytesFor(mtuBytes));
+}
+
 export function closeRings(rings: readonly RingSocket[]): void {
   for (const { fd } of rings) native().closeFd(fd);
 }
