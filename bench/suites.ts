@@ -4,6 +4,7 @@
 import { ALTERNATING, cpuPerFrame, frames, IMIX, LARGEST_FRAME } from "./measures/frames.ts";
 import { garbage } from "./measures/garbage.ts";
 import { growAddresses, growFlood, growPorts } from "./measures/growth.ts";
+import { hostTcp, hostUdp } from "./measures/host.ts";
 import { idle } from "./measures/idle.ts";
 import type { Measure } from "./measures/measure.ts";
 import { mirrored, mirrorLosses } from "./measures/mirrored.ts";
@@ -96,6 +97,15 @@ the second client; the kernel has them as remotes of one vxlan device.`,
       "What V8 collects while 64-byte frames in 64 flows are offered beyond what the switch forwards, warmed up.",
     peers: ["vxswitch-ring"],
     measures: [garbage],
+  },
+  {
+    name: "host",
+    title: "Other traffic of the host",
+    about: `From the first client to an address of the switch's host, without VXLAN, by a device from which the switch receives
+VXLAN too; there is no other traffic. The kernel's bridge has nothing to do with it.`,
+    optional: true,
+    peers: ["kernel-bridge", "vxswitch-udp", "vxswitch-ring"],
+    measures: [hostTcp, hostUdp],
   },
   {
     name: "rfc",
