@@ -50,18 +50,14 @@ uint32_t take_uint(struct arguments *a, uint32_t max) {
 }
 
 static void *take_array(struct arguments *a, napi_value value, napi_typedarray_type wanted, size_t *length) {
-  void *data = NULL;
-  if (view_read(a->env, value, wanted, &data, length)) return data;
-  napi_typedarray_type type;
-  bool typed = false;
-  if (napi_is_typedarray(a->env, value, &typed) != napi_ok || !typed ||
-      napi_get_typedarray_info(a->env, value, &type, length, &data, NULL, NULL) != napi_ok || type != wanted ||
-      *length > UINT32_MAX) {
+  struct array array;
+  if (!array_read(a->env, value, &array) || array.type != wanted) {
     refuse(a, wanted == napi_int32_array ? "an Int32Array" : "a Uint8Array");
     *length = 0;
     return NULL;
   }
-  return data;
+  *length = array.length;
+  return array.at;
 }
 
 struct words take_words(struct arguments *a) {

@@ -84,7 +84,7 @@ static inline uint32_t frame_max_of(const struct sender *s, const int32_t *desti
 // The drop reason for an errno of a call that sends (udp-transmit.c).
 int32_t send_drop_of(int error);
 
-// How the copies at `first` to `end` - 1, which stand together in `order`, leave: by the ring returned, or in trains (NULL).
+// How the copies at `first` to `end` - 1, which stand together in `order`, leave: by the way returned, or in trains (none).
 // It is decided for all of them, so that none overtakes another of its flow.
 struct singles_way singles_for(const struct sender *s, uint32_t first, uint32_t end);
 

@@ -1,4 +1,4 @@
-// Typed arrays that were looked at once (view.c), for arguments.c.
+// Typed arrays, and views of them: arrays that were looked at once (view.c).
 #ifndef VXSWITCH_VIEW_H
 #define VXSWITCH_VIEW_H
 
@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// True if `value` is a view of an array of that type: then it has its memory and its length in elements.
-bool view_read(napi_env env, napi_value value, napi_typedarray_type wanted, void **at, size_t *length);
+struct array {
+  napi_typedarray_type type;
+  void *at;
+  size_t length;  // elements, below 2^32
+};
+
+// True if `value` is a typed array or a view of one: then it is described in `array`.
+bool array_read(napi_env env, napi_value value, struct array *array);
 
 #endif
