@@ -38,7 +38,6 @@ const OWN_LEG_HOST: TestSpec = {
 };
 
 const SETTLE_TIMEOUT_MS = 5000;
-const CRASH_FILE = "crash";
 
 let labCount = 0;
 
@@ -221,6 +220,7 @@ function underlayDifference(samples: readonly Sample[], config: LabConfig): numb
   return difference;
 }
 
+const CRASH_FILE = "crash";
 const CRASH_SCRIPT = fileURLToPath(new URL("peers/crash.mjs", import.meta.url));
 
 /** Words in front of the switch's command (KernelLabOptions.wrapper) with which `crashThread` works. */
