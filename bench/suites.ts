@@ -44,7 +44,8 @@ export const SUITES: readonly Suite[] = [
 the generator offers more than the switch forwards. Where sizes are mixed, each frame is of another flow than the one
 before, and the largest is ${LARGEST_FRAME} bytes: with its outer headers it fills an MTU of 1500. iperf3 sends UDP as fast as it can, 1400
 bytes a datagram. Half load is half of the 64-byte frames that the same switch delivers when overloaded; 150 kpps is half of
-what Open vSwitch delivers by AF_XDP. c-loop is vxswitch-ring on one thread with what it does to each frame between receiving and transmitting in C, for comparison alone.`,
+what Open vSwitch delivers by AF_XDP. c-loop is vxswitch-ring on one thread with what it does to each frame between
+receiving and transmitting in C, for comparison alone.`,
     measures: [
       small,
       smallMixed,

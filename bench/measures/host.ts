@@ -24,7 +24,7 @@ export const hostUdp: Measure = {
   run: async ({ seconds }) => {
     const options = ["-u", "-b", "0", "-l", String(PAYLOAD_BYTES)];
     const { sum_received } = await iperf(seconds, options, SWITCH_HOST);
-    const value = sum_received.bytes / PAYLOAD_BYTES / seconds / 1000;
+    const value = sum_received.bits_per_second / (8 * PAYLOAD_BYTES) / 1000;
     return [{ title: hostUdp.title, unit: "kpps", digits: 0, better: "more", value }];
   },
 };
