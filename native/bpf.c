@@ -23,35 +23,46 @@ int bpf_load(enum bpf_prog_type type, const struct bpf_insn *instructions, uint3
   return bpf(BPF_PROG_LOAD, &attributes);
 }
 
-int bpf_hash_map(uint32_t key_bytes, uint32_t entries_max) {
+static int create(enum bpf_map_type type, uint32_t key_bytes, uint32_t value_bytes, uint32_t entries, uint32_t flags) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
-  attributes.map_type = BPF_MAP_TYPE_HASH;
+  attributes.map_type = type;
   attributes.key_size = key_bytes;
-  attributes.value_size = sizeof(uint32_t);
-  attributes.max_entries = entries_max;
+  attributes.value_size = value_bytes;
+  attributes.max_entries = entries;
+  attributes.map_flags = flags;
   memcpy(attributes.map_name, "vxswitch", 8);
   return bpf(BPF_MAP_CREATE, &attributes);
 }
 
-int bpf_map_set(int map, const void *key) {
-  uint32_t value = 1;
+int bpf_hash_map(uint32_t key_bytes, uint32_t entries_max) {
+  return create(BPF_MAP_TYPE_HASH, key_bytes, sizeof(uint32_t), entries_max, 0);
+}
+
+int bpf_memory(uint32_t bytes) { return create(BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), bytes, 1, BPF_F_MMAPABLE); }
+
+int bpf_ring_buffer(uint32_t bytes) { return create(BPF_MAP_TYPE_RINGBUF, 0, 0, bytes, 0); }
+
+static int on_entry(int command, int map, const void *key, const void *value) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
   attributes.map_fd = (uint32_t)map;
   attributes.key = (uint64_t)(uintptr_t)key;
-  attributes.value = (uint64_t)(uintptr_t)&value;
-  return bpf(BPF_MAP_UPDATE_ELEM, &attributes);
+  attributes.value = (uint64_t)(uintptr_t)value;
+  return bpf(command, &attributes);
+}
+
+int bpf_map_set(int map, const void *key) {
+  uint32_t value = 1;
+  return on_entry(BPF_MAP_UPDATE_ELEM, map, key, &value);
 }
 
 int bpf_map_delete(int map, const void *key) {
-  union bpf_attr attributes;
-  memset(&attributes, 0, sizeof attributes);
-  attributes.map_fd = (uint32_t)map;
-  attributes.key = (uint64_t)(uintptr_t)key;
-  int result = bpf(BPF_MAP_DELETE_ELEM, &attributes);
+  int result = on_entry(BPF_MAP_DELETE_ELEM, map, key, NULL);
   return result == -ENOENT ? 0 : result;
 }
+
+int bpf_map_get(int map, const void *key, void *value) { return on_entry(BPF_MAP_LOOKUP_ELEM, map, key, value); }
 
 int bpf_link_ingress(int program, int ifindex) {
   union bpf_attr attributes;
@@ -60,4 +71,16 @@ int bpf_link_ingress(int program, int ifindex) {
   attributes.link_create.target_fd = (uint32_t)ifindex;  // target_ifindex, of the same union
   attributes.link_create.attach_type = TCX_INGRESS;
   return bpf(BPF_LINK_CREATE, &attributes);
+}
+
+int bpf_link_device(int link) {
+  struct bpf_link_info info;
+  union bpf_attr attributes;
+  memset(&info, 0, sizeof info);
+  memset(&attributes, 0, sizeof attributes);
+  attributes.info.bpf_fd = (uint32_t)link;
+  attributes.info.info = (uint64_t)(uintptr_t)&info;
+  attributes.info.info_len = sizeof info;
+  int result = bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes);
+  return result < 0 ? result : (int)info.xdp.ifindex;  // tcx.ifindex, of the same union
 }

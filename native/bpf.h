@@ -16,17 +16,19 @@ enum { TCX_TO_NEXT = -1, TCX_TO_DROP = 2 };
   ((struct bpf_insn){.code = (uint8_t)(operation), .dst_reg = (to) & 15u, .src_reg = (from) & 15u, \
                      .off = (int16_t)(offset), .imm = (value)})
 
-// Descriptor of the loaded program, or -errno.
+// All return a descriptor or -errno.
 int bpf_load(enum bpf_prog_type type, const struct bpf_insn *instructions, uint32_t count);
-
-// Descriptor of a hash map with values of 4 bytes, or -errno.
-int bpf_hash_map(uint32_t key_bytes, uint32_t entries_max);
+int bpf_hash_map(uint32_t key_bytes, uint32_t entries_max);  // values of 4 bytes
+int bpf_memory(uint32_t bytes);                              // an array of one entry, which can be mapped
+int bpf_ring_buffer(uint32_t bytes);                         // a power of two and whole pages
+int bpf_link_ingress(int program, int ifindex);              // runs a BPF_PROG_TYPE_SCHED_CLS on what the device receives
 
 // 0 or -errno. Setting an entry that is there, or deleting one that is not, is no error.
 int bpf_map_set(int map, const void *key);
 int bpf_map_delete(int map, const void *key);
+int bpf_map_get(int map, const void *key, void *value);
 
-// Descriptor of the link that runs a BPF_PROG_TYPE_SCHED_CLS program on what the device receives, or -errno.
-int bpf_link_ingress(int program, int ifindex);
+// Index of the device that a link runs on, 0 once that is gone; or -errno.
+int bpf_link_device(int link);
 
 #endif

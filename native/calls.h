@@ -52,13 +52,15 @@ napi_value singles_close(napi_env env, napi_callback_info info);
 // classifier.c
 napi_value classifier_open(napi_env env, napi_callback_info info);
 napi_value classifier_set(napi_env env, napi_callback_info info);
-napi_value classifier_link(napi_env env, napi_callback_info info);
 // ring.c
 napi_value ring_open(napi_env env, napi_callback_info info);
+napi_value ring_state_open(napi_env env, napi_callback_info info);
+napi_value ring_link(napi_env env, napi_callback_info info);
 napi_value ring_map(napi_env env, napi_callback_info info);
 napi_value ring_unmap(napi_env env, napi_callback_info info);
 napi_value ring_drops(napi_env env, napi_callback_info info);
 napi_value ring_device(napi_env env, napi_callback_info info);
+napi_value ring_sleep(napi_env env, napi_callback_info info);
 napi_value ring_receive(napi_env env, napi_callback_info info);
 // probe.c
 napi_value socket_probe(napi_env env, napi_callback_info info);

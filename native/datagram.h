@@ -24,17 +24,10 @@ static inline void datagram_row(int32_t *row, uint32_t offset, uint32_t length, 
   row[FRAME_VTEP] = vtep;
 }
 
-// Writes a row for each of the datagrams of `step` bytes, the last may be shorter, that the kernel has merged into `length`
-// bytes; returns how many, at least 1 and at most `rows_max`. What finds no room is one row more, marked as truncated.
-static inline uint32_t datagram_rows(int32_t *rows, uint32_t rows_max, uint32_t offset, uint32_t length, uint32_t step,
-                                     const int32_t remote[4], int32_t vtep) {
-  uint32_t count = 0;
-  for (uint32_t done = 0; done < length && count < rows_max; done += step) {
-    uint32_t left = length - done;
-    int flags = left <= step || count + 1 < rows_max ? 0 : FRAME_TRUNCATED;
-    datagram_row(rows + (uint64_t)count++ * FRAME_WORDS, offset + done, left < step ? left : step, flags, remote, vtep);
-  }
-  return count;
-}
+// Writes the rows of what the kernel handed over as one, `length` bytes from the first VXLAN header on: with `step` > 0 it is
+// either several datagrams of that size, the last may be shorter, or one that holds an inner super-frame. Returns how
+// many, at least 1 and at most `rows_max`. What finds no room is told by the last row, which is marked as truncated.
+uint32_t datagram_rows(int32_t *rows, uint32_t rows_max, const uint8_t *arena, uint32_t offset, uint32_t length, uint32_t step,
+                       const int32_t remote[4], int32_t vtep);
 
 #endif

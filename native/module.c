@@ -44,12 +44,14 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "singlesClose", singles_close);
   offer(env, exports, "classifierOpen", classifier_open);
   offer(env, exports, "classifierSet", classifier_set);
-  offer(env, exports, "classifierLink", classifier_link);
   offer(env, exports, "ringOpen", ring_open);
+  offer(env, exports, "ringStateOpen", ring_state_open);
+  offer(env, exports, "ringLink", ring_link);
   offer(env, exports, "ringMap", ring_map);
   offer(env, exports, "ringUnmap", ring_unmap);
   offer(env, exports, "ringDrops", ring_drops);
   offer(env, exports, "ringDevice", ring_device);
+  offer(env, exports, "ringSleep", ring_sleep);
   offer(env, exports, "ringReceive", ring_receive);
   offer(env, exports, "socketProbe", socket_probe);
   offer(env, exports, "socketBufferBytes", socket_buffer_bytes);

@@ -9,8 +9,8 @@
 #include "datagram.h"
 #include "segment.h"
 
-enum { IP = ETH_HLEN, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, VXLAN_HEADER = 8 };
-enum { NEEDS_CSUM = VIRTIO_NET_HDR_F_NEEDS_CSUM, VALID = VIRTIO_NET_HDR_F_DATA_VALID };
+enum { IP = ETH_HLEN, VLAN_TAG = 4, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, VXLAN_HEADER = 8 };
+enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };  // offsets in the transport header
 
 // What the headers say; offsets count from the Ethernet header.
 struct outer {
@@ -46,16 +46,48 @@ static bool parse(struct outer *outer, const uint8_t *at, uint32_t length) {
   return true;
 }
 
-// None is always accepted over IPv4 (RFC 7348 section 5), never over IPv6 (RFC 8200 section 8.1).
-static bool checksum_right(const struct outer *outer, const uint8_t *at, const struct virtio_net_hdr *vnet) {
+// Where the inner sender has left a checksum to its network card: the field holds the sum of the pseudo-header, and its
+// offset in the frame comes back; 0 = nowhere. `l4` becomes the offset of the transport header.
+static uint32_t unfilled_checksum(const uint8_t *frame, uint32_t length, uint32_t *l4) {
+  if (length < ETH_HLEN + 2 * VLAN_TAG + IPV4_HEADER) return 0;
+  bool ipv6;
+  uint32_t l3 = find_l3(frame, &ipv6);
+  const uint8_t *ip = frame + l3;
+  if (l3 == 0 || (ipv6 && length < l3 + IPV6_HEADER)) return 0;
+  uint32_t header = ipv6 ? IPV6_HEADER : (uint32_t)(ip[0] & 0x0f) * 4;
+  uint32_t ip_bytes = ipv6 ? IPV6_HEADER + ntohs(load16(ip + 4)) : ntohs(load16(ip + 2));
+  uint8_t protocol = ipv6 ? ip[6] : ip[9];
+  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return 0;
+  uint32_t field = protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
+  if (l3 + ip_bytes != length || header + field + 2 > ip_bytes) return 0;
+  *l4 = l3 + header;
+  uint32_t sum = ipv6 ? checksum_add(ip + 8, 32, 0) : checksum_add(ip + 12, 8, 0);
+  sum += htons((uint16_t)(ip_bytes - header));
+  sum += htons(protocol);
+  return checksum_fold(sum) == load16(frame + *l4 + field) ? *l4 + field : 0;
+}
+
+// None is always accepted over IPv4 (RFC 7348 section 5), never over IPv6 (RFC 8200 section 8.1). What came over no wire
+// may be left undone: then the field holds the sum of the pseudo-header. It may also be what it is to be once the inner
+// checksum is filled in (the kernel's lco_csum), when all that this covers will sum up to the complement of that field.
+static bool checksum_right(const struct outer *outer, const uint8_t *at, bool checked) {
   const uint8_t *udp = at + outer->udp;
-  if (load16(udp + 6) == 0) return !outer->ipv6;
-  if (vnet->flags & (NEEDS_CSUM | VALID)) return true;
+  uint16_t field = load16(udp + 6);
+  if (field == 0) return !outer->ipv6;
+  if (checked) return true;
   uint32_t udp_bytes = UDP_HEADER + outer->payload_bytes;
-  uint32_t sum = outer->ipv6 ? checksum_add(at + IP + 8, 32, 0) : checksum_add(at + IP + 12, 8, 0);
-  sum += htons((uint16_t)udp_bytes);
-  sum += htons(IPPROTO_UDP);
-  return checksum_fold(checksum_add(udp, udp_bytes, sum)) == 0xffff;
+  uint32_t pseudo = outer->ipv6 ? checksum_add(at + IP + 8, 32, 0) : checksum_add(at + IP + 12, 8, 0);
+  pseudo += htons((uint16_t)udp_bytes);
+  pseudo += htons(IPPROTO_UDP);
+  if (field == checksum_fold(pseudo)) return true;
+  const uint8_t *inner = udp + UDP_HEADER + VXLAN_HEADER;
+  uint32_t l4, inner_bytes = udp_bytes < UDP_HEADER + VXLAN_HEADER ? 0 : udp_bytes - UDP_HEADER - VXLAN_HEADER;
+  uint32_t unfilled = unfilled_checksum(inner, inner_bytes, &l4);
+  if (unfilled != 0) {
+    uint32_t covered = (uint16_t)~load16(inner + unfilled);
+    if (checksum_fold(checksum_add(udp, (uint32_t)(inner - udp) + l4, pseudo + covered)) == 0xffff) return true;
+  }
+  return checksum_fold(checksum_add(udp, udp_bytes, pseudo)) == 0xffff;
 }
 
 static bool is_vtep(const struct outer_reader *r, uint32_t i, const struct outer *outer, uint32_t port) {
@@ -74,45 +106,19 @@ static int32_t find_vtep(struct outer_reader *r, const struct outer *outer, uint
   return -1;
 }
 
-static int32_t *add_row(struct outer_reader *r, const uint8_t *payload, uint32_t length, int flags, const int32_t remote[4],
-                        int32_t vtep) {
-  int32_t *row = r->rows + (size_t)r->row_count++ * FRAME_WORDS;
-  datagram_row(row, (uint32_t)(payload - r->arena), length, flags, remote, vtep);
-  return row;
-}
-
-// What the sender left undone in the inner frame; in the outer headers it does not matter.
-static void add_offloads(int32_t *row, const struct virtio_net_hdr *vnet, uint32_t inner) {
-  if (!(vnet->flags & NEEDS_CSUM) || vnet->csum_start < inner) return;
-  struct frame frame = {.length = (uint32_t)row[FRAME_LENGTH] - VXLAN_HEADER, .csum_start = vnet->csum_start - inner,
-                        .csum_offset = vnet->csum_offset};
-  row[FRAME_FLAGS] |= csum_fits(&frame) ? FRAME_NEEDS_CSUM : FRAME_BAD_OFFLOAD;
-  row[FRAME_CSUM_START] = (int32_t)frame.csum_start;
-  row[FRAME_CSUM_OFFSET] = vnet->csum_offset;
-  row[FRAME_GSO_TYPE] = vnet->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
-  row[FRAME_GSO_SIZE] = vnet->gso_size;
-}
-
-void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, const struct virtio_net_hdr *vnet,
-                bool truncated) {
+void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, uint32_t gso_size, bool checked) {
   struct outer outer = {.udp = 0};
   bool sound = parse(&outer, at, length);
   if (outer.udp == 0) return;
   int32_t vtep = find_vtep(r, &outer, ntohs(load16(at + outer.udp + 2)));
   if (vtep < 0) return;
-  const uint8_t *payload = at + outer.udp + UDP_HEADER;
-  if (truncated || !sound || !checksum_right(&outer, at, vnet)) {
-    add_row(r, payload, 0, truncated ? FRAME_TRUNCATED : FRAME_BAD_OUTER, outer.remote, vtep);
+  uint32_t offset = (uint32_t)(at - r->arena) + outer.udp + UDP_HEADER;
+  int32_t *row = r->rows + (size_t)r->row_count * FRAME_WORDS;
+  uint32_t rows_max = r->rows_max - r->row_count;
+  if (sound && checksum_right(&outer, at, checked)) {
+    r->row_count += datagram_rows(row, rows_max, r->arena, offset, outer.payload_bytes, gso_size, outer.remote, vtep);
     return;
   }
-  uint32_t inner = outer.udp + UDP_HEADER + VXLAN_HEADER;
-  uint32_t step = vnet->gso_size;
-  // Datagrams that the kernel has merged, each with a VXLAN header of its own; an inner super-frame has but one.
-  bool merged = vnet->gso_type == GSO_UDP_L4 && vnet->csum_start < inner && step > 0;
-  if (!merged) {
-    add_offloads(add_row(r, payload, outer.payload_bytes, 0, outer.remote, vtep), vnet, inner);
-    return;
-  }
-  r->row_count += datagram_rows(r->rows + (size_t)r->row_count * FRAME_WORDS, r->rows_max - r->row_count,
-                                (uint32_t)(payload - r->arena), outer.payload_bytes, step, outer.remote, vtep);
+  datagram_row(row, offset, 0, FRAME_BAD_OUTER, outer.remote, vtep);
+  r->row_count++;
 }

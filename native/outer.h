@@ -2,7 +2,6 @@
 #ifndef VXSWITCH_OUTER_H
 #define VXSWITCH_OUTER_H
 
-#include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,9 +19,9 @@ struct outer_reader {
 };
 
 // Writes the rows of one frame of `length` bytes at `at`, a part of the arena: one, or one for each datagram that the
-// kernel has merged. If these are more than there is room for, which is at least for one, the last row is a truncated
-// frame and stands for the rest. A frame that is not for a VTEP of ours writes none.
-void outer_read(struct outer_reader *reader, const uint8_t *at, uint32_t length, const struct virtio_net_hdr *vnet,
-                bool truncated);
+// kernel has merged into frames of `gso_size`. If these are more than there is room for, which is at least for one, the
+// last row is a truncated frame and stands for the rest. A frame that is not for a VTEP of ours writes none.
+// `checked`: the device has found the UDP checksum right.
+void outer_read(struct outer_reader *reader, const uint8_t *at, uint32_t length, uint32_t gso_size, bool checked);
 
 #endif

@@ -1,234 +1,213 @@
-// The receive ring: AF_PACKET (packet(7)), TPACKET_V2 with a virtio_net_hdr before each frame. The kernel writes frames
-// into slots that are a part of the arena, so a row of the frame table points right at them; a frame larger than its slot
-// (a super-frame) is fetched whole from the socket. Slots go back to the kernel when the next batch is asked for.
+// The receive ring: a BPF ring buffer that a program on the device fills (ring-program.c). Its pages are a part of the
+// arena, twice in a row, so that a record never wraps and a row of the frame table points right at it. Records go back to
+// the kernel when the next batch is asked for.
 //
-//   slot: tpacket2_hdr | sockaddr_ll | … | virtio_net_hdr 10 | Ethernet 14 | IP 20/40 | UDP 8 | VXLAN 8 | inner frame
-//         0                                68                  78            92         112     120     128 (IPv4)
-#include <arpa/inet.h>
+// A ring's room in the arena, in lanes of 64 KiB, for a page may be as large:
+//   lane 0  the page of the workers' states    lane 1  the reader's position, one page
+//   lane 2  the writer's position, one page; then the records, twice; both read-only
 #include <errno.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <linux/virtio_net.h>
-#include <netinet/in.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "arguments.h"
+#include "bpf.h"
 #include "calls.h"
+#include "checksum.h"
 #include "datagram.h"
 #include "outer.h"
-#include "segment.h"
+#include "ring-program.h"
+#include "ring-record.h"
 
-enum { VNET_HEADER = 10, RESERVE = 2, BATCH_MAX = 1024 };  // RESERVE: the inner frame begins a cache line
-enum { SLOT_BYTES_MIN = 512, SLOT_BYTES_MAX = 1 << 16, BLOCK_BYTES_MAX = 1 << 22, BLOCKS_MAX = 64 };
+enum { SIZE_BITS = (1 << 30) - 1 };  // of the kernel's header of a record
+enum { BATCH_MAX = 1024, LANE = 1 << 16, LANES = 3, RING_BYTES_MAX = 1 << 28 };
 
-// The words of a ring that TypeScript holds: where it is, how it is cut, how far it has been read.
+// The words of a ring that TypeScript holds: where it is, and how far it has been read.
 enum {
-  RING_FD,
-  RING_BASE,  // bytes in the arena
-  RING_SLOT_BYTES,
-  RING_BLOCK_BYTES,  // a whole number of pages; slots do not cross blocks
-  RING_BLOCKS,
-  RING_NEXT,  // slot that the kernel fills next
-  RING_HELD,  // slots before it that the last batch still points into
+  RING_BUFFER,  // descriptors
+  RING_STATE,
+  RING_WORKER,
+  RING_BASE,      // bytes in the arena
+  RING_BYTES,     // of records
+  RING_POSITION,  // behind the last record that was read, modulo 2^32
   RING_WORDS,
 };
 
 struct ring {
-  int fd;
-  uint8_t *base;
-  uint32_t slot_bytes, block_bytes, block_slots, slots;
+  uint64_t *reader;        // position up to which the kernel has its records back
+  const uint64_t *writer;  // position up to which records are reserved
+  const uint8_t *records;
+  uint32_t mask;
 };
 
-static int set_option(int fd, int name, int value) { return setsockopt(fd, SOL_PACKET, name, &value, sizeof value); }
-
-// Which step failed, for the message; the socket receives nothing before the last one.
-static const char *prepare(int fd, uint32_t slot_bytes, uint32_t block_bytes, uint32_t blocks, int buffer_bytes, int filter) {
-  struct tpacket_req request = {.tp_block_size = block_bytes, .tp_block_nr = blocks, .tp_frame_size = slot_bytes,
-                                .tp_frame_nr = block_bytes / slot_bytes * blocks};
-  if (set_option(fd, PACKET_VERSION, TPACKET_V2) < 0) return "PACKET_VERSION";
-  if (set_option(fd, PACKET_VNET_HDR, 1) < 0) return "PACKET_VNET_HDR";
-  if (set_option(fd, PACKET_COPY_THRESH, 1) < 0) return "PACKET_COPY_THRESH";
-  if (set_option(fd, PACKET_IGNORE_OUTGOING, 1) < 0) return "PACKET_IGNORE_OUTGOING";
-  if (set_option(fd, PACKET_RESERVE, RESERVE) < 0) return "PACKET_RESERVE";
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes) < 0) return "SO_RCVBUFFORCE";
-  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &filter, sizeof filter) < 0) return "SO_ATTACH_BPF";
-  if (setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) < 0) return "PACKET_RX_RING";
-  return NULL;
-}
-
-// ringOpen(ifindex, slotBytes, blockBytes, blocks, bufferBytes, filter, fanout) -> fd. `bufferBytes` bounds the frames
-// that wait whole, beyond their slots. Rings of one device with the same `fanout` (1-65535; 0 = alone) share its flows.
+// ringOpen(bytes) -> descriptor of a buffer for so many bytes of records, a power of two.
 napi_value ring_open(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  int ifindex = take_int(&a);
-  uint32_t slot_bytes = take_uint(&a, SLOT_BYTES_MAX);
-  uint32_t block_bytes = take_uint(&a, BLOCK_BYTES_MAX);
-  uint32_t blocks = take_uint(&a, BLOCKS_MAX);
-  int buffer_bytes = (int)take_uint(&a, 1 << 30);
-  int filter = take_int(&a);
-  uint32_t fanout = take_uint(&a, 65535);
+  uint32_t bytes = take_uint(&a, RING_BYTES_MAX);
   if (!a.ok) return NULL;
-  if (slot_bytes < SLOT_BYTES_MIN || block_bytes < slot_bytes) return throw_errno(env, "ringOpen", EINVAL);
-  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return throw_errno(env, "socket AF_PACKET", errno);
-  const char *call = prepare(fd, slot_bytes, block_bytes, blocks, buffer_bytes, filter);
-  struct sockaddr_ll device = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = ifindex};
-  if (!call && bind(fd, (struct sockaddr *)&device, sizeof device) < 0) call = "bind AF_PACKET";
-  if (!call && fanout > 0 && set_option(fd, PACKET_FANOUT, (int)(fanout | PACKET_FANOUT_HASH << 16)) < 0) call = "PACKET_FANOUT";
-  if (!call) return int_value(env, fd);
-  int error = errno;
-  close(fd);
-  return throw_errno(env, call, error);
+  int buffer = bpf_ring_buffer(bytes);
+  return buffer < 0 ? throw_errno(env, "BPF_MAP_CREATE", -buffer) : int_value(env, buffer);
 }
 
-// ringDrops(fd) -> frames that found the ring full since the last call.
-napi_value ring_drops(napi_env env, napi_callback_info info) {
+// ringStateOpen() -> descriptor of the workers' states.
+napi_value ring_state_open(napi_env env, napi_callback_info info) {
+  (void)info;
+  int state = bpf_memory(STATE_BYTES * RING_WORKERS_MAX);
+  return state < 0 ? throw_errno(env, "BPF_MAP_CREATE", -state) : int_value(env, state);
+}
+
+// ringLink(classifier, state, buffers, ifindex) -> descriptor, as long as which what the device receives and the
+// classifier takes comes into the buffers, one for each worker.
+napi_value ring_link(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  int fd = take_int(&a);
+  struct ring_maps maps = {.classifier = take_int(&a), .state = take_int(&a)};
+  struct words buffers = take_words(&a);
+  int ifindex = take_int(&a);
   if (!a.ok) return NULL;
-  struct tpacket_stats statistics = {0};
-  socklen_t size = sizeof statistics;
-  if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0)
-    return throw_errno(env, "PACKET_STATISTICS", errno);
-  return int_value(env, (int32_t)statistics.tp_drops);
+  if (buffers.count < 1 || buffers.count > RING_WORKERS_MAX) return throw_errno(env, "ringLink", EINVAL);
+  maps.workers = buffers.count;
+  for (uint32_t i = 0; i < buffers.count; i++) maps.buffers[i] = buffers.at[i];
+  int program = ring_program_load(&maps);
+  if (program < 0) return throw_errno(env, "BPF_PROG_LOAD", -program);
+  int link = bpf_link_ingress(program, ifindex);
+  close(program);  // the link holds it
+  return link < 0 ? throw_errno(env, "BPF_LINK_CREATE", -link) : int_value(env, link);
 }
 
-// ringDevice(fd) -> index of the device that a ring receives from; -1 once that is gone, whatever has its index by now.
+// ringDevice(link) -> index of the device that it runs on; 0 once that is gone, whatever has its index by now.
 napi_value ring_device(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  int fd = take_int(&a);
+  int link = take_int(&a);
   if (!a.ok) return NULL;
-  struct sockaddr_ll device = {0};
-  socklen_t size = sizeof device;
-  if (getsockname(fd, (struct sockaddr *)&device, &size) < 0) return throw_errno(env, "getsockname", errno);
-  return int_value(env, device.sll_family == AF_PACKET ? device.sll_ifindex : -1);
+  int ifindex = bpf_link_device(link);
+  return ifindex < 0 ? throw_errno(env, "BPF_OBJ_GET_INFO_BY_FD", -ifindex) : int_value(env, ifindex);
 }
 
-// Slots begin where the kernel would have them begin, and lie in the arena with all their bytes.
-static bool fits(const struct ring *ring, uint32_t blocks, const struct bytes *arena, uint64_t base) {
-  return ring->slot_bytes >= SLOT_BYTES_MIN && ring->slot_bytes % TPACKET_ALIGNMENT == 0 &&
-         ring->block_bytes >= ring->slot_bytes && ring->block_bytes % TPACKET_ALIGNMENT == 0 &&
-         base + (uint64_t)ring->block_bytes * blocks <= arena->length &&
-         ((uintptr_t)arena->at + base) % TPACKET_ALIGNMENT == 0;
+// ringDrops(state) -> frames that found a worker's buffer full, as an int32 that wraps.
+napi_value ring_drops(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int state = take_int(&a);
+  if (!a.ok) return NULL;
+  const uint32_t key = 0;
+  uint32_t words[RING_WORKERS_MAX][STATE_BYTES / sizeof(uint32_t)], drops = 0;
+  int error = bpf_map_get(state, &key, words);
+  if (error < 0) return throw_errno(env, "BPF_MAP_LOOKUP_ELEM", -error);
+  for (int worker = 0; worker < RING_WORKERS_MAX; worker++) drops += words[worker][STATE_DROPS / sizeof(uint32_t)];
+  return int_value(env, (int32_t)drops);
 }
+
+static uint32_t page_bytes(void) { return (uint32_t)sysconf(_SC_PAGESIZE); }
 
 static bool take_ring(struct arguments *a, struct bytes arena, struct words words, struct ring *ring) {
   if (!a->ok) return false;
   if (words.count >= RING_WORDS) {
-    const int32_t *at = words.at;
-    uint32_t blocks = (uint32_t)at[RING_BLOCKS];
-    uint64_t base = (uint32_t)at[RING_BASE];
-    *ring = (struct ring){.fd = at[RING_FD], .slot_bytes = (uint32_t)at[RING_SLOT_BYTES],
-                          .block_bytes = (uint32_t)at[RING_BLOCK_BYTES]};
-    if (fits(ring, blocks, &arena, base)) {
-      ring->base = arena.at + base;
-      ring->block_slots = ring->block_bytes / ring->slot_bytes;
-      ring->slots = ring->block_slots * blocks;
-      if ((uint32_t)at[RING_NEXT] < ring->slots && (uint32_t)at[RING_HELD] <= ring->slots) return true;
+    uint64_t base = (uint32_t)words.at[RING_BASE];
+    uint32_t bytes = (uint32_t)words.at[RING_BYTES];
+    bool is_power = bytes >= page_bytes() && (bytes & (bytes - 1)) == 0;
+    bool is_within = base + LANES * (uint64_t)LANE + 2 * (uint64_t)bytes <= arena.length;
+    if (is_power && is_within && ((uintptr_t)arena.at + base) % sizeof(uint64_t) == 0) {
+      uint8_t *at = arena.at + base;
+      *ring = (struct ring){.reader = (uint64_t *)(void *)(at + LANE),
+                            .writer = (const uint64_t *)(void *)(at + 2 * LANE),
+                            .records = at + 2 * LANE + page_bytes(),
+                            .mask = bytes - 1};
+      return true;
     }
   }
   throw_errno(a->env, "ring out of bounds", EINVAL);
   return false;
 }
 
-// Lays memory over the ring's room, which is whole pages: the kernel would take what follows for a part of the last one.
-static napi_value lay(napi_env env, napi_callback_info info, bool is_ring) {
+// Lays memory over what is at `at`; `from` is the first page of the descriptor's.
+static bool lay(uint8_t *at, size_t bytes, int protection, int fd, uint32_t from) {
+  off_t offset = (off_t)from * page_bytes();
+  return mmap(at, bytes, protection, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, offset) != MAP_FAILED;
+}
+
+// ringMap(ring, arena): lays the ring's memory over its room in the arena.
+napi_value ring_map(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct words words = take_words(&a);
   struct bytes arena = take_bytes(&a);
   struct ring ring;
   if (!take_ring(&a, arena, words, &ring)) return NULL;
-  size_t bytes = (size_t)ring.block_bytes * (uint32_t)words.at[RING_BLOCKS];
-  if (bytes % (size_t)sysconf(_SC_PAGESIZE) != 0) return throw_errno(env, "mmap of the ring", EINVAL);
-  int flags = is_ring ? MAP_SHARED | MAP_POPULATE : MAP_PRIVATE | MAP_ANONYMOUS;
-  void *at = mmap(ring.base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, is_ring ? ring.fd : -1, 0);
+  uint8_t *at = arena.at + (uint32_t)words.at[RING_BASE];
+  size_t page = page_bytes(), read_only = page + 2 * (size_t)(uint32_t)words.at[RING_BYTES];
+  bool laid = lay(at, page, PROT_READ | PROT_WRITE, words.at[RING_STATE], 0) &&
+              lay(at + LANE, page, PROT_READ | PROT_WRITE, words.at[RING_BUFFER], 0) &&
+              lay(at + 2 * LANE, read_only, PROT_READ, words.at[RING_BUFFER], 1);
+  return laid ? undefined_value(env) : throw_errno(env, "mmap of the ring", errno);
+}
+
+// ringUnmap(ring, arena): ordinary memory stands there again; the ring is freed with its descriptors.
+napi_value ring_unmap(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  struct words words = take_words(&a);
+  struct bytes arena = take_bytes(&a);
+  struct ring ring;
+  if (!take_ring(&a, arena, words, &ring)) return NULL;
+  void *at = arena.at + (uint32_t)words.at[RING_BASE];
+  size_t bytes = LANES * (size_t)LANE + 2 * (size_t)(uint32_t)words.at[RING_BYTES];
+  at = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   return at == MAP_FAILED ? throw_errno(env, "mmap of the ring", errno) : undefined_value(env);
 }
 
-// ringMap(ring, arena): lays the ring's memory over its place in the arena.
-napi_value ring_map(napi_env env, napi_callback_info info) { return lay(env, info, true); }
-
-// ringUnmap(ring, arena): ordinary memory stands there again; the ring is freed with its descriptor.
-napi_value ring_unmap(napi_env env, napi_callback_info info) { return lay(env, info, false); }
-
-static struct tpacket2_hdr *slot_at(const struct ring *ring, uint32_t slot) {
-  uint8_t *block = ring->base + (size_t)(slot / ring->block_slots) * ring->block_bytes;
-  return (struct tpacket2_hdr *)(void *)(block + (size_t)(slot % ring->block_slots) * ring->slot_bytes);
+// ringSleep(ring, arena): the next frame makes the descriptor of the buffer readable, and so does one that is there already.
+napi_value ring_sleep(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  struct words words = take_words(&a);
+  struct bytes arena = take_bytes(&a);
+  struct ring ring;
+  if (!take_ring(&a, arena, words, &ring)) return NULL;
+  uint32_t worker = (uint32_t)words.at[RING_WORKER];
+  if (worker >= RING_WORKERS_MAX) return throw_errno(env, "ringSleep", EINVAL);
+  uint8_t *state = arena.at + (uint32_t)words.at[RING_BASE] + worker * STATE_BYTES;
+  __atomic_store_n((uint32_t *)(void *)(state + STATE_SLEEPS), 1, __ATOMIC_SEQ_CST);
+  return undefined_value(env);
 }
 
-static void give_back(const struct ring *ring, int32_t *words) {
-  uint32_t next = (uint32_t)words[RING_NEXT], held = (uint32_t)words[RING_HELD];
-  uint32_t slot = next >= held ? next - held : next + ring->slots - held;
-  for (; held > 0; held--) {
-    __atomic_store_n(&slot_at(ring, slot)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-    slot = slot + 1 == ring->slots ? 0 : slot + 1;
-  }
-  words[RING_HELD] = 0;
+// The other core has just written it: asked for early, it is here when its turn comes. Neighbours mostly are as long.
+static void prefetch(const struct ring *ring, uint64_t position) {
+  const uint8_t *record = ring->records + (position & ring->mask);
+  __builtin_prefetch(record);
+  __builtin_prefetch(record + 64);
 }
 
-// The other core has just written it: asked for early, it is here when its turn comes.
-static void prefetch(const struct tpacket2_hdr *slot) {
-  __builtin_prefetch(slot);
-  __builtin_prefetch((const uint8_t *)slot + 64);
-  __builtin_prefetch((const uint8_t *)slot + 128);
+// Whether the frame of a record of `bytes` lies within it, and the record within the ring.
+static bool is_sound(const struct ring *ring, uint32_t bytes, uint32_t length) {
+  return bytes <= ring->mask && bytes >= RECORD_FRAME && length <= bytes - RECORD_FRAME;
 }
 
-// A frame that waits whole on the socket, read to `at`; its length, 0 if it is not there after all.
-static uint32_t fetch_whole(int fd, struct virtio_net_hdr *vnet, uint8_t *at, uint32_t bytes) {
-  struct iovec slices[2] = {{vnet, VNET_HEADER}, {at, bytes}};
-  struct msghdr message = {.msg_iov = slices, .msg_iovlen = 2};
-  ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
-  return got > VNET_HEADER ? (uint32_t)got - VNET_HEADER : 0;
-}
-
-// ringReceive(ring, arena, frames, vteps, jumboBase, jumboBytes, jumboCount, slotsMax) -> rows written, or -errno. Never
-// blocks. `vteps` are the rows of the local VTEPs; a frame larger than its slot goes to the next jumbo slot.
+// ringReceive(ring, arena, frames, vteps, recordsMax) -> rows written. Never blocks. `vteps` are the rows of the local VTEPs.
 napi_value ring_receive(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct words words = take_words(&a);
   struct bytes arena = take_bytes(&a);
   struct words frames = take_words(&a);
   struct words vteps = take_words(&a);
-  uint32_t jumbo_base = take_uint(&a, INT32_MAX), jumbo_bytes = take_uint(&a, 1 << 20), jumbos = take_uint(&a, 1024);
-  uint32_t slots_max = take_uint(&a, BATCH_MAX);
+  uint32_t records_max = take_uint(&a, BATCH_MAX);
   struct ring ring;
   if (!take_ring(&a, arena, words, &ring)) return NULL;
-  if ((uint64_t)jumbo_base + (uint64_t)jumbo_bytes * jumbos > arena.length) return throw_errno(env, "ringReceive", EINVAL);
   if (vteps.count < VTEP_WORDS) return throw_errno(env, "ringReceive", EINVAL);
-  give_back(&ring, words.at);
   struct outer_reader reader = {.arena = arena.at, .vteps = vteps, .rows = frames.at, .rows_max = frames.count / FRAME_WORDS};
-  uint32_t next = (uint32_t)words.at[RING_NEXT], held = 0, jumbo = 0;
-  for (; held < slots_max && reader.rows_max - reader.row_count >= ROWS_OF_A_SLOT; held++) {
-    struct tpacket2_hdr *slot = slot_at(&ring, next);
-    uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
-    if (!(status & TP_STATUS_USER)) break;
-    next = next + 1 == ring.slots ? 0 : next + 1;
-    prefetch(slot_at(&ring, next + 3 < ring.slots ? next + 3 : 0));
-    uint8_t *at = (uint8_t *)slot + slot->tp_mac;
-    uint32_t length = slot->tp_snaplen;
-    struct virtio_net_hdr vnet;
-    if (slot->tp_mac < VNET_HEADER || slot->tp_mac > ring.slot_bytes || length > ring.slot_bytes - slot->tp_mac) continue;
-    memcpy(&vnet, at - VNET_HEADER, VNET_HEADER);
-    bool truncated = slot->tp_len > length;
-    if (status & TP_STATUS_COPY) {
-      if (jumbo == jumbos) {
-        next = next == 0 ? ring.slots - 1 : next - 1;
-        break;
-      }
-      uint8_t *whole = arena.at + jumbo_base + (size_t)jumbo * jumbo_bytes;
-      uint32_t got = fetch_whole(ring.fd, &vnet, whole, jumbo_bytes);
-      if (got > 0) {
-        at = whole;
-        length = got;
-        truncated = false;
-        jumbo++;
-      }
-    }
-    outer_read(&reader, at, length, &vnet, truncated);
+  uint64_t given_back = __atomic_load_n(ring.reader, __ATOMIC_RELAXED);
+  uint64_t position = given_back + (uint32_t)((uint32_t)words.at[RING_POSITION] - (uint32_t)given_back);
+  uint64_t written = __atomic_load_n(ring.writer, __ATOMIC_ACQUIRE);
+  if (position > written || position % 8 != 0) return throw_errno(env, "ring out of bounds", EINVAL);
+  if (position != given_back) __atomic_store_n(ring.reader, position, __ATOMIC_RELEASE);
+  for (uint32_t count = 0; position < written && count < records_max; count++) {
+    if (reader.rows_max - reader.row_count < ROWS_OF_A_SLOT) break;
+    const uint8_t *record = ring.records + (position & ring.mask);
+    uint32_t header = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
+    if (header & BPF_RINGBUF_BUSY_BIT) break;
+    uint32_t bytes = RECORD_HEADER + ((header & SIZE_BITS) + 7) / 8 * 8;
+    prefetch(&ring, position + 4 * (uint64_t)bytes);
+    uint32_t length = load32(record + RECORD_LENGTH);
+    bool checked = length & RECORD_CHECKED;
+    length &= ~RECORD_CHECKED;
+    position += bytes;
+    if (header & BPF_RINGBUF_DISCARD_BIT || !is_sound(&ring, bytes, length)) continue;
+    outer_read(&reader, record + RECORD_FRAME, length, load16(record + RECORD_GSO_SIZE), checked);
   }
-  words.at[RING_NEXT] = (int32_t)next;
-  words.at[RING_HELD] = (int32_t)held;
+  words.at[RING_POSITION] = (int32_t)(uint32_t)position;
   return int_value(env, (int32_t)reader.row_count);
 }

@@ -4,12 +4,10 @@
 
 #include "arguments.h"
 #include "calls.h"
-#include "checksum.h"
 #include "datagram.h"
-#include "segment.h"
 #include "udp-address.h"
 
-enum { MESSAGES_MAX = 128, VXLAN_HEADER = 8, INNER_HEADERS = 14 + 2 * 4 + 20 };  // Ethernet, two VLAN tags, IPv4
+enum { MESSAGES_MAX = 128 };
 
 // Bytes of each datagram that the kernel merged into this message (UDP_GRO); 0 = a single one.
 static uint32_t merged_size(struct msghdr *message) {
@@ -19,35 +17,16 @@ static uint32_t merged_size(struct msghdr *message) {
   return size > 0 ? (uint32_t)size : 0;
 }
 
-// UDP_GRO tells a segment size for two things: datagrams merged on the way (a VXLAN header every gro_size bytes), and one
-// datagram that holds an inner UDP super-frame. Only the latter has an inner IP packet as long as the whole.
-static bool holds_super_frame(const uint8_t *datagram, uint32_t length) {
-  if (length < VXLAN_HEADER + INNER_HEADERS) return false;
-  bool ipv6;
-  uint32_t l3 = find_l3(datagram + VXLAN_HEADER, &ipv6);
-  const uint8_t *ip = datagram + VXLAN_HEADER + l3;
-  uint32_t ip_bytes = ipv6 ? 40u + ntohs(load16(ip + 4)) : ntohs(load16(ip + 2));
-  return l3 != 0 && VXLAN_HEADER + l3 + ip_bytes == length;
-}
-
 // Writes the rows of one message and returns how many; a merged one becomes a row for each datagram in it.
 static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t length, int32_t *rows, uint32_t rows_max,
-                           const uint8_t *datagram, int32_t vtep) {
-  uint32_t step = merged_size(message);
+                           const uint8_t *arena, int32_t vtep) {
   int32_t remote[4];
   address_to_words(message->msg_name, remote);
-  int flags = message->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0;
-  if (step == 0 || step >= length || flags) {
-    datagram_row(rows, offset, length, flags, remote, vtep);
+  if (message->msg_flags & MSG_TRUNC) {
+    datagram_row(rows, offset, length, FRAME_TRUNCATED, remote, vtep);
     return 1;
   }
-  if (holds_super_frame(datagram, length)) {
-    datagram_row(rows, offset, length, flags, remote, vtep);
-    rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
-    rows[FRAME_GSO_SIZE] = (int32_t)step;
-    return 1;
-  }
-  return datagram_rows(rows, rows_max, offset, length, step, remote, vtep);
+  return datagram_rows(rows, rows_max, arena, offset, length, merged_size(message), remote, vtep);
 }
 
 // udpReceive(fd, arena, frames, slotBase, slotBytes, slotCount, vtep) -> rows written, or -errno. Never blocks.
@@ -78,7 +57,7 @@ napi_value udp_receive(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < (uint32_t)received && rows < rows_max; i++) {
     uint32_t offset = base + i * slot_bytes;
     rows += write_rows(&messages[i].msg_hdr, offset, messages[i].msg_len, frames.at + rows * FRAME_WORDS, rows_max - rows,
-                       arena.at + offset, vtep);
+                       arena.at, vtep);
   }
   return int_value(env, (int32_t)rows);
 }

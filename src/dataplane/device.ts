@@ -13,6 +13,8 @@ export interface Device {
   readonly spins: boolean;
   /** Fills the frame table with what is waiting, a batch at most; returns the rows, or -errno. Never blocks. */
   receive(): number;
+  /** Nobody will look again until `fd` is readable: from now on the next frame makes it so. Without this, any does. */
+  sleep?(): void;
   /** poll(2) reports an error: takes it. Without this, `receive` returns it. */
   clearError?(): void;
   /** The device leaves the engine: gives back what it holds of this thread's memory, not its descriptors. */

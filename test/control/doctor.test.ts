@@ -34,7 +34,7 @@ describe("a machine", () => {
     expect(notOk(findings)).toEqual({});
     expect(findings.map(({ check }) => check)).toEqual([
       ...["kernel", "node", "addon", "udp_port", "receive_buffer", "udp_segment", "udp_gro", "tap"],
-      ...["classifier", "tcx", "packet_ring", "tunnel_tap", "af_xdp", "processors"],
+      ...["classifier", "ring_buffer", "tcx", "tunnel_tap", "af_xdp", "processors"],
     ]);
     for (const { evidence, remedy, needed_for: neededFor } of findings) {
       expect([evidence, neededFor]).not.toContain("");
@@ -49,7 +49,7 @@ describe("a machine", () => {
     ["tap", { tap: FAULT }],
     ["classifier", { classifier: FAULT }],
     ["tcx", { link: FAULT }],
-    ["packet_ring", { ring: FAULT }],
+    ["ring_buffer", { ring: FAULT }],
     ["tunnel_tap", { tunnel: FAULT }],
     ["af_xdp", { xdp: FAULT }],
   ];

@@ -65,14 +65,15 @@ const VALID = {
   socketProbe: () => [0],
   socketBufferBytes: () => [NO_FD],
   classifierSet: () => [NO_FD, Int32Array.of(0, 0, -65536, 0x0100007f), 1, 4789, 1],
-  classifierLink: () => [NO_FD, 2 ** 30],
-  ringOpen: () => [2 ** 30, 2048, 4096, 2, 4096, NO_FD, 0],
+  ringOpen: () => [4095],
+  ringLink: () => [NO_FD, NO_FD, Int32Array.of(NO_FD), 2 ** 30],
   ringDrops: () => [NO_FD],
   ringDevice: () => [NO_FD],
   socketError: () => [NO_FD],
-  ringMap: () => [ring(), new Uint8Array(16_384)],
-  ringUnmap: () => [ring(), new Uint8Array(16_384)],
-  ringReceive: () => [ring(), slots(), new Int32Array(128 * 16), vteps(), 8192, 2048, 2, 64],
+  ringMap: () => [ring(), new Uint8Array(ROOM_BYTES)],
+  ringUnmap: () => [ring(), new Uint8Array(ROOM_BYTES)],
+  ringSleep: () => [ring(), new Uint8Array(ROOM_BYTES)],
+  ringReceive: () => [ring(), records(), new Int32Array(128 * 16), vteps(), 64],
   tapReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],
   tapTransmit: () => [NO_FD, new Uint8Array(4096), frames(), new Int32Array(16), 4, 1450],
   segmentFrame: () => [new Uint8Array(3000), frames(), 1464, new Uint8Array(4096), new Int32Array(8)],
@@ -94,6 +95,14 @@ const DATAGRAM = Buffer.concat([
   Buffer.alloc(72),
 ]);
 
+/** A ring's room (native/ring.c). */
+const [READER_AT, WRITER_AT] = [65_536, 131_072];
+const RECORDS_AT = WRITER_AT + 4096;
+const RING_BYTES = 4096;
+const RECORD_BYTES = 1024;
+const ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
+const OPENERS = ["udpOpen", "ringOpen"];
+
 const counts = { calls: 0, returned: 0, threw: 0, badErrors: [] };
 
 function frames() {
@@ -102,21 +111,20 @@ function frames() {
   return rows;
 }
 
-/** Two blocks of two slots each, at the beginning of the arena. */
+/** At the beginning of the arena. */
 function ring() {
-  return Int32Array.of(NO_FD, 0, 2048, 4096, 2, 0, 0);
+  return Int32Array.of(NO_FD, NO_FD, 0, 0, RING_BYTES, 0);
 }
 
-/** Memory as the kernel would leave it: every slot holds a datagram for the VTEP. */
-function slots() {
-  const arena = new Uint8Array(16_384);
+/** Memory as the kernel would leave it: full of records, each of which holds a datagram for the VTEP. */
+function records() {
+  const arena = new Uint8Array(ROOM_BYTES);
   const words = new DataView(arena.buffer);
-  for (let at = 0; at < 8192; at += 2048) {
-    words.setUint32(at, 1, true); // TP_STATUS_USER
-    words.setUint32(at + 4, DATAGRAM.length, true);
+  words.setUint32(WRITER_AT, RING_BYTES, true);
+  for (let at = RECORDS_AT; at < ROOM_BYTES; at += RECORD_BYTES) {
+    words.setUint32(at, RECORD_BYTES - 8, true);
     words.setUint32(at + 8, DATAGRAM.length, true);
-    words.setUint16(at + 12, 78, true);
-    arena.set(DATAGRAM, at + 78);
+    arena.set(DATAGRAM, at + 14);
   }
   return arena;
 }
@@ -130,7 +138,7 @@ function attempt(name, values) {
   try {
     const value = addon[name](...(below(2) ? values : values.map(viewOf)));
     // What was opened by chance is closed again.
-    if (name === "udpOpen") addon.closeFd(value);
+    if (OPENERS.includes(name)) addon.closeFd(value);
     counts.returned++;
   } catch (error) {
     counts.threw++;
@@ -219,27 +227,31 @@ function randomCalls(calls) {
   }
 }
 
-/** A ring of which a little is not as the kernel would have left it, be it slots, datagrams or the ring's own words. */
+/** A ring of which a little is not as the kernel would have left it, be it records, datagrams or the ring's own words. */
 function receiveFromRing() {
-  const [arena, words] = [slots(), ring()];
+  const [arena, words] = [records(), ring()];
   const view = new DataView(arena.buffer);
-  const lengths = [0, 41, 42, 1969, 1970, 1971, 0xffff_ffff, 0xffff_ffff - below(200), random()];
-  for (let at = 0; at < 8192; at += 2048) {
-    if (below(3) === 0) view.setUint32(at, [0, 1, 3, 5, random()][below(5)], true);
-    for (const field of [4, 8]) if (below(3) === 0) view.setUint32(at + field, lengths[below(9)], true);
-    if (below(4) === 0) view.setUint16(at + 12, [0, 9, 10, 2048, below(65_536)][below(5)], true);
-    // The virtio_net_hdr and what follows, up to the VXLAN header.
-    for (let count = below(4); count > 0; count--) arena[at + 68 + below(68)] = below(256);
-    if (below(4) === 0) arena.set([0, 5, 0, 0, below(3), below(2), 34, 0], at + 68);
+  const lengths = [0, 41, 42, RECORD_BYTES - 14, RECORD_BYTES - 13, 0x8000_0000, 0xffff_ffff, random()];
+  for (let at = RECORDS_AT; at < ROOM_BYTES; at += RECORD_BYTES) {
+    if (below(6) === 0)
+      view.setUint32(at, [0, 5, 2 ** 31, 2 ** 30 + 1016, RING_BYTES, random()][below(6)], true);
+    if (below(3) === 0) view.setUint32(at + 8, lengths[below(8)], true);
+    if (below(4) === 0) view.setUint16(at + 12, [1, 8, 30, below(65_536)][below(4)], true);
+    // Up to the VXLAN header and a little beyond.
+    for (let count = below(4); count > 0; count--) arena[at + 14 + below(90)] = below(256);
   }
-  if (below(4) === 0) words[1 + below(6)] = [0, 1, 16, 512, 4096, 8192, 12_288, random() | 0][below(8)];
+  const positions = [0, 8, 4, RING_BYTES - 8, RING_BYTES, RING_BYTES + 8, 2 ** 30, random()];
+  if (below(4) === 0) view.setUint32(READER_AT + 4 * below(2), positions[below(8)], true);
+  if (below(4) === 0) view.setUint32(WRITER_AT + 4 * below(2), positions[below(8)], true);
+  const numbers = [0, 1, 7, 8, 16, 4096, 8192, 65_536, random() | 0];
+  if (below(4) === 0) words[2 + below(4)] = numbers[below(9)];
   const frames = new Int32Array((64 + below(200)) * 16);
   const known = below(8) ? vteps() : new Int32Array(below(20));
-  const jumbo = [8192 + below(3), below(5000), below(8)];
-  const values = [words, below(20) ? arena : arena.subarray(below(64)), frames, known, ...jumbo, below(1025)];
+  const values = [words, below(20) ? arena : arena.subarray(below(64)), frames, known, below(1025)];
   // Twice: the second call gives back what the first took.
   attempt("ringReceive", values);
   attempt("ringReceive", values);
+  attempt("ringSleep", values.slice(0, 2));
 }
 
 /** A path for super-frames, right or nearly so, to a descriptor that is none. */
@@ -311,6 +323,5 @@ function bytes(count) {
 
 for (const [name, valid] of Object.entries({ ...VALID, ...NAMED })) alterOneByOne(name, valid);
 for (const bad of [...WRONG, ...NUMBERS]) attempt("arenaMap", [bad]);
-for (const bad of [...WRONG, ...NUMBERS, new Int32Array(2)]) attempt("classifierOpen", [bad]);
 randomCalls(Number(callsText));
 console.log(JSON.stringify(counts));

@@ -160,39 +160,45 @@ test.each<[string, Call, string | RegExp]>([
   ["a frame of negative length", (addon) => udpTransmit(addon, { row: [0, -1] }), "EINVAL"],
   ["a TAP's copy of a frame that is not there", (addon) => tapTransmit(addon, { frame: 4 }), "EINVAL"],
   ["a TAP's frame behind the arena", (addon) => tapTransmit(addon, { row: [200, 57] }), "EINVAL"],
-  ["ring slots beyond the arena", (addon) => ringReceive(addon, { blocks: 5 }), "EINVAL"],
-  ["ring slots far beyond it", (addon) => ringReceive(addon, { base: -16, blocks: 0x7fffffff }), "EINVAL"],
-  ["ring slots off their alignment", (addon) => ringReceive(addon, { slotBytes: 2040 }), "EINVAL"],
-  ["a ring off its alignment", (addon) => ringReceive(addon, { base: 8 }), "EINVAL"],
-  ["ring slots of a few bytes", (addon) => ringReceive(addon, { slotBytes: 256 }), "EINVAL"],
-  ["ring slots larger than their block", (addon) => ringReceive(addon, { slotBytes: 8192 }), "EINVAL"],
-  ["a ring without slots", (addon) => ringReceive(addon, { blocks: 0 }), "EINVAL"],
-  ["a ring read beyond its end", (addon) => ringReceive(addon, { next: 8 }), "EINVAL"],
-  ["a ring that holds more slots than it has", (addon) => ringReceive(addon, { held: 9 }), "EINVAL"],
-  ["large slots beyond the arena", (addon) => ringReceive(addon, { jumboBase: 16_384 }), "EINVAL"],
+  ["a ring beyond the arena", (addon) => ringReceive(addon, { base: 4096 }), "EINVAL"],
+  ["a ring far beyond it", (addon) => ringReceive(addon, { base: -4096 }), "EINVAL"],
+  ["a ring off its alignment", (addon) => ringReceive(addon, { base: 4, bytes: 4096 }), "EINVAL"],
+  ["a ring below one page", (addon) => ringReceive(addon, { bytes: 2048 }), "EINVAL"],
+  ["a ring of a size that is no power of two", (addon) => ringReceive(addon, { bytes: 4097 }), "EINVAL"],
+  ["a ring of nothing", (addon) => ringReceive(addon, { bytes: 0 }), "EINVAL"],
+  ["a ring read beyond what was written", (addon) => ringReceive(addon, { position: 8 }), "EINVAL"],
   ["a VTEP table without a row", (addon) => ringReceive(addon, { vteps: new Int32Array(7) }), "EINVAL"],
-  ["words of a ring cut short", (addon) => addon.ringMap(new Int32Array(6), new Uint8Array(8)), "EINVAL"],
+  ["words of a ring cut short", (addon) => addon.ringMap(new Int32Array(5), new Uint8Array(8)), "EINVAL"],
   [
-    "a ring's room that is not whole pages",
-    (addon) => addon.ringUnmap(Int32Array.of(NO_FD, 0, 1024, 1024, 5, 0, 0), new Uint8Array(8192)),
+    "a ring's room that does not begin with a page",
+    (addon) => addon.ringUnmap(ringWords({ base: 8 }), new Uint8Array(ROOM_BYTES + 8)),
     "EINVAL",
   ],
-  ["a ring that is closed", (addon) => addon.ringDrops(NO_FD), "EBADF"],
-  ["the device of a ring that is closed", (addon) => addon.ringDevice(NO_FD), "EBADF"],
   [
-    "a ring whose filter is closed",
-    (addon) => addon.ringOpen(1, 2048, 4096, 2, 4096, NO_FD, 0),
+    "a worker that there cannot be",
+    (addon) => addon.ringSleep(ringWords({ worker: 8 }), new Uint8Array(ROOM_BYTES)),
+    "EINVAL",
+  ],
+  ["a ring of half a page", (addon) => addon.ringOpen(2048), /EINVAL|EPERM/],
+  ["states that are closed", (addon) => addon.ringDrops(NO_FD), /EBADF|EPERM/],
+  ["a link that is closed", (addon) => addon.ringDevice(NO_FD), /EBADF|EPERM/],
+  ["a ring without a buffer", (addon) => addon.ringLink(NO_FD, NO_FD, new Int32Array(0), 1), "EINVAL"],
+  [
+    "a ring of more workers than there can be",
+    (addon) => addon.ringLink(1, 1, new Int32Array(9), 1),
+    "EINVAL",
+  ],
+  [
+    "a ring whose maps are closed",
+    (addon) => addon.ringLink(NO_FD, NO_FD, Int32Array.of(NO_FD), 1),
     /EBADF|EPERM/,
   ],
-  ["a ring of slots without a size", (addon) => addon.ringOpen(1, 0, 4096, 2, 4096, NO_FD, 0), "EINVAL"],
-  ["a classifier without room for it", (addon) => addon.classifierOpen(new Int32Array(2)), "EINVAL"],
   ["a classifier that is closed", (addon) => addon.classifierSet(NO_FD, WORDS, 1, 1, 1), "EBADF"],
   [
     "a VTEP at an address of three words",
     (addon) => addon.classifierSet(NO_FD, WORDS.subarray(0, 3), 1, 1, 1),
     "EINVAL",
   ],
-  ["a program that is closed", (addon) => addon.classifierLink(NO_FD, 1), /EBADF|EPERM/],
   ["the error of a socket that is closed", (addon) => addon.socketError(NO_FD), "EBADF"],
   ["a row cut short", (addon) => addon.segmentFrame(BYTES, WORDS.subarray(0, 15), 1, BYTES, WORDS), "EINVAL"],
   ["ready words too few", (addon) => addon.pollWait(WORDS, WORDS.subarray(0, 1), 2, 0), "EINVAL"],
@@ -252,21 +258,24 @@ test("what a socket or a TAP refuses is each copy's own result, and the number o
 
 interface RingChange {
   readonly base?: number;
-  readonly slotBytes?: number;
-  readonly blocks?: number;
-  readonly next?: number;
-  readonly held?: number;
-  readonly jumboBase?: number;
+  readonly bytes?: number;
+  readonly position?: number;
+  readonly worker?: number;
   readonly vteps?: Int32Array;
 }
 
-/** Receives from a ring of four blocks of two slots each, in an arena of that and a large slot, but for the change. */
+/** Of two pages of records, behind which its room ends. */
+const ROOM_BYTES = 3 * 65_536 + 2 * 8192;
+
+function ringWords({ base = 0, bytes = 8192, position = 0, worker = 0 }: RingChange): Int32Array {
+  return Int32Array.of(NO_FD, NO_FD, worker, base, bytes, position);
+}
+
+/** Receives from an empty ring, but for the change. */
 function ringReceive(addon: Native, change: RingChange): number {
-  const { base = 0, slotBytes = 2048, blocks = 4, next = 0, held = 0, jumboBase = 16_384 - 2048 } = change;
-  const ring = Int32Array.of(NO_FD, base, slotBytes, 4096, blocks, next, held);
-  const frames = new Int32Array(128 * FRAME_WORDS);
   const { vteps = new Int32Array(8) } = change;
-  return addon.ringReceive(ring, new Uint8Array(16_384), frames, vteps, jumboBase, 2048, 1, 64);
+  const frames = new Int32Array(128 * FRAME_WORDS);
+  return addon.ringReceive(ringWords(change), new Uint8Array(ROOM_BYTES), frames, vteps, 64);
 }
 
 interface Transmission {

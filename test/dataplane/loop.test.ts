@@ -48,6 +48,23 @@ test("all rings fail", () => {
   expect(batches).toBe(0);
 });
 
+test("a ring is told before the loop blocks, and wakes it", () => {
+  const counts = [2, 0, 0, 3];
+  const wakeUp = open();
+  let told = 0;
+  const sleeper = {
+    ...device(true, () => counts.shift() ?? 0),
+    fd: wakeUp.fd,
+    sleep: () => {
+      told++;
+      wakeUp.signal();
+    },
+  };
+  run([sleeper], 0);
+  expect(forwarded).toEqual(["0: 2", "0: 3"]);
+  expect(told).toBeGreaterThan(0);
+});
+
 /** What it finds at each look, and then nothing. */
 function ring(counts: number[]): Device {
   return device(true, () => counts.shift() ?? 0);
@@ -72,14 +89,14 @@ function open(): WakeUp {
 }
 
 /** Runs the loop for some turns more than any device has something in. */
-function run(devices: Device[]): void {
+function run(devices: Device[], spinUs = SPIN_ALWAYS_US): void {
   const wakeUp = open();
   let turns = 0;
   const forwarder: Forwarder = {
     forward: (index, count) => void forwarded.push(`${index}: ${count}`),
     setTime: () => {},
   };
-  const loop = new Loop(forwarder, wakeUp, new TurnClock(), SPIN_ALWAYS_US, {
+  const loop = new Loop(forwarder, wakeUp, new TurnClock(), spinUs, {
     answer: () => false,
     hear: () => {
       turns++;

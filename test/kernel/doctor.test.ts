@@ -14,7 +14,7 @@ import { KernelLab, network, PROGRAM } from "./harness/kernel-lab.ts";
 /** CAP_SYS_ADMIN implies CAP_BPF. */
 const WITHOUT_BPF = ["setpriv", "--bounding-set", "-bpf,-sys_admin"];
 const WITHOUT_ANY = ["setpriv", "--bounding-set", "-bpf,-sys_admin,-net_admin,-net_raw"];
-const RING_CAPABILITIES = "it needs the capabilities CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF";
+const RING_CAPABILITIES = "it needs the capabilities CAP_NET_ADMIN and CAP_BPF";
 
 const [major = 0, minor = 0] = release().split(".").map(Number);
 const hasEverything = !inUserNamespace() && (major > 6 || (major === 6 && minor >= 17));
@@ -55,7 +55,7 @@ describe("the machine", () => {
   test("without privileges lacks what takes them, each with a remedy, and can forward all the same", async () => {
     const { code, findings, stderr } = await doctor(lab, WITHOUT_ANY);
     expect(code, stderr).toBe(0);
-    for (const check of ["tap", "classifier", "tcx", "packet_ring", "tunnel_tap", "af_xdp"]) {
+    for (const check of ["tap", "classifier", "tcx", "ring_buffer", "tunnel_tap", "af_xdp"]) {
       expect(findings.get(check), check).toMatchObject({ state: "missing" });
       expect(findings.get(check)?.remedy, check).toContain("root");
     }
@@ -68,7 +68,7 @@ describe("the machine", () => {
     const { code, findings } = await doctor(lab, WITHOUT_BPF);
     expect(code).toBe(0);
     expect(findings.get("tap")?.state).toBe("ok");
-    for (const check of ["classifier", "tcx", "packet_ring", "tunnel_tap"])
+    for (const check of ["classifier", "tcx", "ring_buffer", "tunnel_tap"])
       expect(findings.get(check)?.state, check).toBe("missing");
   });
 

@@ -15,6 +15,8 @@ const PORT_OF_FILTER = 7777;
 const PORT_OF_TCX = 7778;
 const FLOW_PORT = 5002;
 const FLOWS = 8;
+/** So that the ring is full soon. */
+const DATAGRAM_BYTES_MAX = 1400;
 const IDLE_MS = 1500;
 const OVERTAKEN_MAX = 10;
 const TIMEOUT_MS = 10_000;
@@ -59,7 +61,7 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     const count = 10_000;
     const before = await received();
     const receiver = await receiveFlows();
-    const sender = sendFlows(count, 0);
+    const sender = sendFlows(count, 0, DATAGRAM_BYTES_MAX);
     await sleep(300);
     lab.running.signal("SIGSTOP");
     await sleep(700);
@@ -156,8 +158,8 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     return lab.client2.script("flows.mjs", "receive", CLIENT2.ipv4, FLOW_PORT, IDLE_MS).ready();
   }
 
-  function sendFlows(count: number, everyMs: number): PeerScript {
-    return lab.client1.script("flows.mjs", "send", CLIENT2.ipv4, FLOW_PORT, FLOWS, count, everyMs);
+  function sendFlows(count: number, everyMs: number, bytes = 64): PeerScript {
+    return lab.client1.script("flows.mjs", "send", CLIENT2.ipv4, FLOW_PORT, FLOWS, count, everyMs, bytes);
   }
 
   async function received(): Promise<number> {

@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, waitUntil } from "../../src/control/lab/command.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
 import { scenarioClient } from "../../src/control/lab/topology.ts";
+import { NO_DEVICE } from "../../src/dataplane/io/probe.ts";
+import { Classifier, DeviceRings } from "../../src/dataplane/io/ring.ts";
+import { WORKERS_MAX } from "../../src/dataplane/limits.ts";
 import { fragments, type OuterFrame, outerFrame } from "../dataplane/outer-frame.ts";
 import { vxlan } from "../dataplane/packets.ts";
 import { Capture, decode } from "./harness/capture.ts";
@@ -26,6 +29,21 @@ const SETTLE_TIMEOUT_MS = 3000;
 /** Long after the last datagram was taken in. */
 const QUIET_MS = 150;
 const ETHERTYPE = 0x88b5;
+
+test.skipIf(inUserNamespace()).each([1, 2, 3, WORKERS_MAX])(
+  "the kernel takes its program for %d workers",
+  (workers) => {
+    const classifier = new Classifier();
+    try {
+      // The device is what it looks for last.
+      expect(() => new DeviceRings(classifier, workers, NO_DEVICE, 0)).toThrow(
+        expect.objectContaining({ code: "ENODEV" }),
+      );
+    } finally {
+      classifier.close();
+    }
+  },
+);
 
 // Without the machine's own privileges there is no ring, and all comes in by the socket (DESIGN.md).
 describe.skipIf(inUserNamespace())("the receive ring", () => {

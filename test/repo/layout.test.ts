@@ -6,7 +6,7 @@ import * as frames from "../../src/dataplane/frames.ts";
 import * as arena from "../../src/dataplane/io/arena.ts";
 import * as nextHop from "../../src/dataplane/io/next-hop.ts";
 import * as probe from "../../src/dataplane/io/probe.ts";
-import { DEVICES_MAX } from "../../src/dataplane/limits.ts";
+import { DEVICES_MAX, WORKERS_MAX } from "../../src/dataplane/limits.ts";
 import * as vteps from "../../src/dataplane/vteps.ts";
 import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../src/dataplane/vxlan.ts";
 import { read, sources } from "./sources.ts";
@@ -65,6 +65,7 @@ test("what one call takes is as much as the other side hands over", () => {
   expect(enumerators(read("native/ring.c")).get("BATCH_MAX")).toBeGreaterThanOrEqual(
     frames.RING_BATCH_FRAMES,
   );
+  expect(enumerators(read("native/ring-program.h")).get("RING_WORKERS_MAX")).toBe(WORKERS_MAX);
   // The wake-up is polled, too.
   expect(enumerators(read("native/poll.c")).get("POLL_FDS_MAX")).toBeGreaterThan(DEVICES_MAX);
   const rowsOfASlot = enumerators(read("native/datagram.h")).get("ROWS_OF_A_SLOT") as number;

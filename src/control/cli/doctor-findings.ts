@@ -37,9 +37,9 @@ export function machineFindings(abilities: Abilities, daemon: Overview | null): 
     attempted("udp_segment", "frames in trains", udpSegment, "a UDP socket takes UDP_SEGMENT"),
     attempted("udp_gro", "datagrams received in trains", udpGro, "a UDP socket takes UDP_GRO"),
     attempted("tap", "TAP ports, mirrors to a TAP", tap, "a TAP was opened and closed"),
-    attempted("classifier", RING, classifier, "bpf(2) took its two programs and their map"),
-    attempted("tcx", RING, link, `the classifier was linked, ${on}`),
-    attempted("packet_ring", RING, ring, `an AF_PACKET ring was opened, ${on}`),
+    attempted("classifier", RING, classifier, "bpf(2) made its map"),
+    attempted("ring_buffer", RING, ring, "bpf(2) made a ring buffer"),
+    attempted("tcx", RING, link, `a ring's program was linked, ${on}`),
     attempted(
       "tunnel_tap",
       "super-frames that leave whole",

@@ -77,7 +77,7 @@ export function probeAbilities(port: number): Abilities {
  */
 export function requireRing(): void {
   const { classifier, link, ring } = probeRing(probe.NO_DEVICE);
-  const fault = classifier ?? link ?? ring;
+  const fault = classifier ?? ring ?? link;
   if (fault === null) return;
   throw new SystemError(
     `io: ring is configured, but the ring cannot be had here: ${sentence(fault)}; ` +
@@ -119,8 +119,8 @@ function probeRing(ifindex: number): Pick<Abilities, "classifier" | "link" | "ri
     return { classifier: fault, link: missing, ring: missing };
   }
   try {
+    const ring = attempt(probe.tryRing, ringFault);
     const link = attempt(() => probe.tryLink(classifier, ifindex), ringFault);
-    const ring = attempt(() => probe.tryRing(classifier, ifindex, SOCKET_BUFFER_BYTES), ringFault);
     return { classifier: null, link, ring };
   } finally {
     classifier.close();

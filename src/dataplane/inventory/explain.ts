@@ -74,14 +74,14 @@ export function tapFault(error: unknown, name: string): Fault {
   }
 }
 
-/** Of the classifier, its link to a device, or the ring itself. */
+/** Of the classifier, a ring's buffer, or its link to a device. */
 export function ringFault(error: unknown): Fault {
   switch (errorCode(error)) {
     case "EPERM":
     case "EACCES":
       return {
-        why: "it needs the capabilities CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF",
-        remedy: `run as root of the machine itself, or ${inUnit("CAP_NET_RAW CAP_NET_ADMIN CAP_BPF")}`,
+        why: "it needs the capabilities CAP_NET_ADMIN and CAP_BPF",
+        remedy: `run as root of the machine itself, or ${inUnit("CAP_NET_ADMIN CAP_BPF")}`,
       };
     case "EINVAL":
       if (!textOf(error).startsWith("BPF_LINK_CREATE")) return { why: textOf(error), remedy: "" };

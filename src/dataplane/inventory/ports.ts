@@ -187,9 +187,9 @@ export class Ports {
       if (opened?.type !== "vxlan") continue;
       const hop = this.hops.hop(destination);
       if (!hop?.isEthernet) continue;
-      const { ifindex, device: deviceName, mtuBytes, source: local } = hop;
+      const { ifindex, device: deviceName, source: local } = hop;
       const { port, device: underlay, isWildcard } = opened.underlay;
-      wanted.push({ ifindex, deviceName, mtuBytes, local, port, underlay, isWildcard });
+      wanted.push({ ifindex, deviceName, local, port, underlay, isWildcard });
     }
     await this.rings.update(wanted);
   }

@@ -4,18 +4,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
-import {
-  Classifier,
-  closeRings,
-  openRings,
-  type RingSocket,
-  ringDrops,
-  ringsFit,
-  ringsReceiveFrom,
-  unlink,
-} from "../io/ring.ts";
+import { Classifier, DeviceRings } from "../io/ring.ts";
 import { RINGS_MAX, VTEPS_MAX } from "../limits.ts";
-import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
+import type { ForwardingCommand } from "../threads/workers.ts";
 import { VTEP_ADDRESS, VTEP_DEVICE, VTEP_PORT, VTEP_WORDS } from "../vteps.ts";
 import { explainRing } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
@@ -28,7 +19,6 @@ const DRAIN_MS = 30;
 export interface RingVtep {
   readonly ifindex: number;
   readonly deviceName: string;
-  readonly mtuBytes: number;
   /** The address that the remote sends to. */
   readonly local: Address;
   readonly port: number;
@@ -44,9 +34,7 @@ interface Ring {
   deviceName: string;
   readonly device: number;
   readonly room: number;
-  readonly sockets: PerWorker<RingSocket>;
-  /** Descriptor that keeps the ring's datagrams from the host's stack. */
-  readonly link: number;
+  readonly rings: DeviceRings;
 }
 
 /** Why a device has no ring. */
@@ -68,7 +56,6 @@ interface Row {
 export interface RingsOptions {
   readonly vteps: Int32Array;
   readonly deviceIndices: IndexPool;
-  readonly bufferBytes: number;
   readonly workers: number;
   readonly enabled: boolean;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
@@ -85,6 +72,7 @@ export class Rings {
   /** By address and port. */
   private readonly vteps = new Map<string, Row>();
   private classifier: Classifier | null = null;
+  /** Of rings that are closed by now. */
   private pastDrops = 0;
 
   constructor(options: RingsOptions) {
@@ -99,10 +87,7 @@ export class Rings {
     for (const ring of Array.from(this.rings.values())) {
       const device = devices.get(ring.ifindex);
       if (!device) await this.close(ring, "no remote is reached by it any more");
-      else if (!ringsReceiveFrom(ring.sockets, ring.ifindex))
-        await this.close(ring, "the device was replaced");
-      else if (!ringsFit(ring.sockets, device.mtuBytes))
-        await this.close(ring, "the device's frames have become larger than its slots");
+      else if (!ring.rings.receiveFrom(ring.ifindex)) await this.close(ring, "the device was replaced");
       else ring.deviceName = device.deviceName;
     }
     for (const ifindex of this.refusals.keys()) if (!devices.has(ifindex)) this.refusals.delete(ifindex);
@@ -120,8 +105,9 @@ export class Rings {
 
   /** Frames that found a ring full. */
   drops(): number {
-    for (const { sockets } of this.rings.values()) this.pastDrops += ringDrops(sockets);
-    return this.pastDrops;
+    let total = this.pastDrops;
+    for (const { rings } of this.rings.values()) total += rings.drops;
+    return total;
   }
 
   get isOpen(): boolean {
@@ -142,10 +128,7 @@ export class Rings {
   }
 
   closeAll(): void {
-    for (const { link, sockets } of this.rings.values()) {
-      unlink(link);
-      closeRings(sockets);
-    }
+    for (const { rings } of this.rings.values()) rings.close();
     this.rings.clear();
     this.classifier?.close();
     this.classifier = null;
@@ -173,18 +156,14 @@ export class Rings {
   }
 
   /** Takes what a ring needs, all or nothing. */
-  private openOn({ ifindex, deviceName, mtuBytes }: RingVtep): Ring {
-    const { bufferBytes, workers, deviceIndices } = this.options;
+  private openOn({ ifindex, deviceName }: RingVtep): Ring {
+    const { workers, deviceIndices } = this.options;
     this.classifier ??= new Classifier();
-    const { classifier } = this;
     const room = this.rooms.take();
-    let sockets: PerWorker<RingSocket> = [];
     try {
-      sockets = openRings(workers, ifindex, mtuBytes, room, bufferBytes, classifier.filter);
-      const link = classifier.link(ifindex);
-      return { ifindex, deviceName, device: deviceIndices.take(), room, sockets, link };
+      const rings = new DeviceRings(this.classifier, workers, ifindex, room);
+      return { ifindex, deviceName, device: deviceIndices.take(), room, rings };
     } catch (error) {
-      closeRings(sockets);
       this.rooms.give(room);
       throw error;
     }
@@ -207,11 +186,11 @@ export class Rings {
   private async close(ring: Ring, why: string): Promise<void> {
     this.rings.delete(ring.ifindex);
     for (const row of this.vteps.values()) this.untake(row, ring.ifindex);
-    unlink(ring.link);
+    ring.rings.unlink();
     await sleep(DRAIN_MS);
     await this.options.send([{ op: "del-device", device: ring.device }]);
-    this.pastDrops += ringDrops(ring.sockets);
-    closeRings(ring.sockets);
+    this.pastDrops += ring.rings.drops;
+    ring.rings.close();
     this.options.deviceIndices.give(ring.device);
     this.rooms.give(ring.room);
     this.options.onEvent("info", `datagrams are no longer received by ring on ${ring.deviceName}: ${why}`);
@@ -272,7 +251,7 @@ function keyOf({ local, port }: { local: Address; port: number }): string {
   return `${local.words.join(".")} ${port}`;
 }
 
-function ringCommand({ device, sockets }: Ring): ForwardingCommand {
-  const make = sockets.map((socket) => ({ type: "ring", socket }) as const);
+function ringCommand({ device, rings }: Ring): ForwardingCommand {
+  const make = rings.sockets.map((socket) => ({ type: "ring", socket }) as const);
   return { op: "add-device", device, make, fallback: device };
 }

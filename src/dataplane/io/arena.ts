@@ -12,8 +12,10 @@ export const SLOT_BYTES = 65_536 + 4096 + 192;
 /** Segments of super-frames are written here on their way out; flushed when full. */
 export const STAGING_BYTES = 1 << 20;
 
-/** Room for the receive ring of one device; the kernel's memory is laid over it. A whole number of pages. */
-export const RING_BYTES = 8 << 20;
+/** Records of a receive ring: a power of two (BPF_MAP_TYPE_RINGBUF). */
+export const RING_BYTES = 16 << 20;
+/** Room for the receive ring of one device; the kernel's memory is laid over it, the records twice (native/ring.c). */
+export const RING_ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
 
 export interface Arena {
   readonly bytes: Uint8Array;
@@ -38,5 +40,5 @@ export function arenaOver(buffer: ArrayBuffer): Arena {
 
 /** Maps the arena; throws when the machine has no memory for it. */
 export function mapArena(): Arena {
-  return arenaOver(native().arenaMap(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES + RING_BYTES * RINGS_MAX));
+  return arenaOver(native().arenaMap(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES + RING_ROOM_BYTES * RINGS_MAX));
 }

@@ -109,38 +109,23 @@ export interface Native {
   /** 1 if frames wait in a queueing discipline of the device. */
   linkIsQueued(ifindex: number): number;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;
-  /** `out` becomes [map, filter program, drop program]; throws EPERM (CAP_BPF), EINVAL. */
-  classifierOpen(out: Int32Array): void;
+  /** Throws EPERM (CAP_BPF). */
+  classifierOpen(): number;
   classifierSet(map: number, address: Int32Array, ifindex: number, port: number, taken: number): void;
+  /** Throws EPERM (CAP_BPF), ENOMEM. */
+  ringOpen(bytes: number): number;
+  ringStateOpen(): number;
   /** Throws EINVAL before Linux 6.6, ENODEV. */
-  classifierLink(program: number, ifindex: number): number;
-  /** Throws EPERM (CAP_NET_RAW, CAP_NET_ADMIN), ENOMEM, ENODEV. */
-  ringOpen(
-    ifindex: number,
-    slotBytes: number,
-    blockBytes: number,
-    blocks: number,
-    bufferBytes: number,
-    filter: number,
-    fanout: number,
-  ): number;
+  ringLink(classifier: number, state: number, buffers: Int32Array, ifindex: number): number;
+  /** Index of the device that a link runs on, 0 once that is gone. */
+  ringDevice(link: number): number;
+  /** Frames that found a ring full, as an int32 that wraps. */
+  ringDrops(state: number): number;
   ringMap(ring: Int32Array, arena: Uint8Array): void;
   ringUnmap(ring: Int32Array, arena: Uint8Array): void;
-  /** Frames that found the ring full since the last call. */
-  ringDrops(fd: number): number;
-  /** Index of the device that a ring receives from, -1 once that is gone. */
-  ringDevice(fd: number): number;
+  ringSleep(ring: Words, arena: Bytes): void;
   /** `vteps` has the rows of vteps.ts. */
-  ringReceive(
-    ring: Words,
-    arena: Bytes,
-    frames: Words,
-    vteps: Words,
-    jumboBase: number,
-    jumboBytes: number,
-    jumboCount: number,
-    slotsMax: number,
-  ): number;
+  ringReceive(ring: Words, arena: Bytes, frames: Words, vteps: Words, recordsMax: number): number;
   /** Takes the error that a socket has pending; 0 = none. */
   socketError(fd: number): number;
   /** Opens and closes a socket of a PROBE_ kind; throws what the kernel answers. */

@@ -4,8 +4,9 @@
 import { randomBytes } from "node:crypto";
 import { wildcard } from "../address.ts";
 import { errorCode } from "../system-error.ts";
+import { RING_BYTES } from "./arena.ts";
 import { native } from "./native.ts";
-import { type Classifier, closeRings, openRings, unlink } from "./ring.ts";
+import { type Classifier, DeviceRings } from "./ring.ts";
 import { closeTap, openTap } from "./tap.ts";
 import { closeTunnel, openTunnel } from "./tunnel.ts";
 
@@ -18,7 +19,6 @@ export const PROBE_XDP = 2;
 
 /** An interface index that no device has: indices are counted up from 1. */
 export const NO_DEVICE = 0x7fff_ffff;
-const MTU_BYTES = 1500;
 
 export interface TrialTap {
   readonly fd: number;
@@ -49,14 +49,19 @@ export function closeTrialTap({ fd }: TrialTap): void {
   closeTap(fd);
 }
 
-/** Links the classifier to a device and unlinks it again. */
-export function tryLink(classifier: Classifier, ifindex: number): void {
-  tryOnDevice(ifindex, () => unlink(classifier.link(ifindex)));
+/** Makes the buffer of a receive ring and gives it back. */
+export function tryRing(): void {
+  native().closeFd(native().ringOpen(RING_BYTES));
 }
 
-/** Opens a receive ring on a device and closes it again. */
-export function tryRing(classifier: Classifier, ifindex: number, bufferBytes: number): void {
-  tryOnDevice(ifindex, () => closeRings(openRings(1, ifindex, MTU_BYTES, 0, bufferBytes, classifier.filter)));
+/** Links a receive ring to a device and unlinks it again. */
+export function tryLink(classifier: Classifier, ifindex: number): void {
+  try {
+    new DeviceRings(classifier, 1, ifindex, 0).close();
+  } catch (error) {
+    // If the kernel misses nothing but the device, then it grants all the rest: it looks for the device last.
+    if (ifindex !== NO_DEVICE || errorCode(error) !== "ENODEV") throw error;
+  }
 }
 
 /** Opens a second TAP with tunnel offloads, redirects it to the first one and closes it again. */
@@ -81,14 +86,5 @@ export function grantedBufferBytes(wantedBytes: number): number {
     return native().socketBufferBytes(fd);
   } finally {
     native().closeFd(fd);
-  }
-}
-
-/** If the kernel misses nothing but the device, then it grants all the rest: it looks for the device last. */
-function tryOnDevice(ifindex: number, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (ifindex !== NO_DEVICE || errorCode(error) !== "ENODEV") throw error;
   }
 }

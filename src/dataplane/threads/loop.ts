@@ -77,6 +77,7 @@ export class Loop {
       let frames = this.breatheRings();
       const blocks = frames === 0 && since(lastFrameUs, nowUs) > this.spinUs;
       if (blocks || this.spinning.length === 0 || since(nextPollUs, nowUs) >= 0) {
+        if (blocks) this.fallAsleep();
         if (this.poller.wait(blocks ? ((since(nowUs, nextTickUs) + 999) / 1000) | 0 : 0) > 0) {
           if (this.poller.ready[0] !== 0 && !this.answer()) return;
           if (blocks) this.clock.read();
@@ -91,6 +92,10 @@ export class Loop {
       this.host.batchDone();
       lastFrameUs = this.clock.read();
     }
+  }
+
+  private fallAsleep(): void {
+    for (let i = 0; i < this.spinning.length; i++) this.spinning[i].device.sleep?.();
   }
 
   /** One batch from each ring; returns the frames. */

@@ -1,7 +1,7 @@
 // Several UDP flows side by side whose datagrams are numbered, so that the receiver knows what overtook and what is lost.
 //    flows.mjs receive ADDRESS PORT IDLE_MS              prints ready, then {flows, received, overtaken, repeated} when told
 //                                                        to end or IDLE_MS after the last datagram
-//    flows.mjs send ADDRESS PORT FLOWS COUNT EVERY_MS    one datagram of each flow, COUNT times; prints {sent}
+//    flows.mjs send ADDRESS PORT FLOWS COUNT EVERY_MS [BYTES]   one datagram of each flow, COUNT times; prints {sent}
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,9 +41,9 @@ function receive(idleMs) {
   socket.bind(Number(port), address, () => console.log("ready"));
 }
 
-async function send(flows, count, everyMs) {
+async function send(flows, count, everyMs, bytes = DATAGRAM_BYTES) {
   const sockets = Array.from({ length: flows }, () => open({ sendBufferSize: BUFFER_BYTES }));
-  const datagram = Buffer.alloc(DATAGRAM_BYTES);
+  const datagram = Buffer.alloc(bytes);
   const startedAt = performance.now();
   for (let number = 0; number < count; number++) {
     await Promise.all(sockets.map((socket, flow) => sendOne(socket, datagram, flow, number)));
