@@ -49,6 +49,9 @@ napi_value link_is_queued(napi_env env, napi_callback_info info);
 napi_value singles_open(napi_env env, napi_callback_info info);
 napi_value singles_error(napi_env env, napi_callback_info info);
 napi_value singles_close(napi_env env, napi_callback_info info);
+// packet-socket.c
+napi_value packet_open(napi_env env, napi_callback_info info);
+napi_value packet_device(napi_env env, napi_callback_info info);
 // classifier.c
 napi_value classifier_open(napi_env env, napi_callback_info info);
 napi_value classifier_set(napi_env env, napi_callback_info info);

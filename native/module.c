@@ -42,6 +42,8 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "singlesOpen", singles_open);
   offer(env, exports, "singlesError", singles_error);
   offer(env, exports, "singlesClose", singles_close);
+  offer(env, exports, "packetOpen", packet_open);
+  offer(env, exports, "packetDevice", packet_device);
   offer(env, exports, "classifierOpen", classifier_open);
   offer(env, exports, "classifierSet", classifier_set);
   offer(env, exports, "ringOpen", ring_open);

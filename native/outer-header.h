@@ -7,6 +7,7 @@
 #define VXSWITCH_OUTER_HEADER_H
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,6 +50,14 @@ static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_by
     store16(udp + 6, checksum_fold((uint32_t)load16(udp + 6) + udp_bytes));
   }
   return bytes;
+}
+
+// Over IPv4, in place of no UDP checksum: it is left to be filled, the field holds the sum of the pseudo-header.
+static inline void outer_checksum_open(uint8_t *out) {
+  const uint8_t *ip = out + OUTER_ETHERNET;
+  uint8_t *udp = out + outer_udp(OUTER_IPV4);
+  uint32_t sum = checksum_add(ip + 12, 8, (uint32_t)htons(IPPROTO_UDP) + load16(udp + 4));
+  store16(udp + 6, checksum_fold(sum));
 }
 
 #endif

@@ -1,5 +1,5 @@
 // One call of udpTransmit: the batch, the order in which its copies leave, and what stands ready to be sent. Its copies leave
-// in trains (udp-transmit.c) or one by one (send-singles.c).
+// in trains (send-trains.c) or one by one (send-singles.c).
 #ifndef VXSWITCH_SENDER_H
 #define VXSWITCH_SENDER_H
 
@@ -22,6 +22,9 @@ enum {
 
 struct train {
   int fd;
+  int udp_fd;
+  const int32_t *path;  // NULL if `fd` is `udp_fd`, else its path and `fd` a packet socket
+  uint16_t source_port;
   const int32_t *destination;
   uint8_t *start;
   uint32_t length;
@@ -81,8 +84,11 @@ static inline uint32_t frame_max_of(const struct sender *s, const int32_t *desti
   return frame_max < TRAIN_BYTES_MAX - VXLAN_HEADER ? frame_max : TRAIN_BYTES_MAX - VXLAN_HEADER;
 }
 
-// The drop reason for an errno of a call that sends (udp-transmit.c).
+// The drop reason for an errno of a call that sends.
 int32_t send_drop_of(int error);
+
+// Sends all trains that stand ready, and empties the staging area.
+void send_trains(struct sender *s);
 
 // How the copies at `first` to `end` - 1, which stand together in `order`, leave: by the way returned, or in trains (none).
 // It is decided for all of them, so that none overtakes another of its flow.

@@ -3,9 +3,8 @@
 // crossed once for up to 64 of them.
 //   1. order_copies   copies of one destination and source port stand together, equal lengths too where no flow is reordered
 //   2. append_*       each frame is written behind its VXLAN header to the staging area: whole, checksum filled, or cut
-//   3. flush          the trains leave by sendmmsg; a failure is written into the copies that were aboard
+//   3. send_trains    (send-trains.c) the trains leave; a failure is written into the copies that were aboard
 #include <errno.h>
-#include <netinet/udp.h>
 #include <string.h>
 
 #include "arguments.h"
@@ -15,7 +14,6 @@
 #include "segment.h"
 #include "sender.h"
 #include "tunnel-tap.h"
-#include "udp-address.h"
 
 enum {
   LENGTH_MAX = 0x1ffff,  // longer frames need not be told apart
@@ -39,79 +37,6 @@ static void order_copies(struct sender *s, uint32_t count) {
   train_order(passengers, count, s->order);
 }
 
-// ---- 3. flush
-
-int32_t send_drop_of(int error) {
-  switch (error) {
-    case EMSGSIZE: return DROP_TOO_BIG;
-    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
-    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
-    default: return DROP_TRANSMIT_FAILED;
-  }
-}
-
-static void fail_train(struct sender *s, const struct train *train, int error) {
-  for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, send_drop_of(error));
-}
-
-// Where the device offers no checksum offload the kernel refuses a train with EIO: its frames then leave one by one.
-static void send_one_by_one(struct sender *s, const struct train *train) {
-  union socket_address to;
-  socklen_t size = address_from_words(&to, s->family, train->destination + DESTINATION_ADDRESS,
-                                      train->destination[DESTINATION_UDP_PORT]);
-  for (uint32_t at = 0; at < train->length; at += train->frame_bytes) {
-    uint32_t left = train->length - at;
-    uint32_t bytes = left < train->frame_bytes ? left : train->frame_bytes;
-    if (sendto(train->fd, train->start + at, bytes, MSG_DONTWAIT, &to.any, size) < 0) fail_train(s, train, errno);
-  }
-}
-
-static void set_segment_size(struct msghdr *message, uint32_t bytes) {
-  struct cmsghdr *c = CMSG_FIRSTHDR(message);
-  uint16_t size = (uint16_t)bytes;
-  c->cmsg_level = SOL_UDP;
-  c->cmsg_type = UDP_SEGMENT;
-  c->cmsg_len = CMSG_LEN(sizeof size);
-  memcpy(CMSG_DATA(c), &size, sizeof size);
-}
-
-static void flush(struct sender *s) {
-  struct mmsghdr messages[TRAINS_MAX];
-  struct iovec slices[TRAINS_MAX];
-  union socket_address addresses[TRAINS_MAX];
-  _Alignas(struct cmsghdr) char controls[TRAINS_MAX][CMSG_SPACE(sizeof(uint16_t))];
-  for (uint32_t i = 0; i < s->train_count; i++) {
-    const struct train *train = &s->trains[i];
-    bool single = train->frame_count == 1;
-    slices[i] = (struct iovec){train->start, train->length};
-    messages[i].msg_hdr = (struct msghdr){
-        .msg_name = &addresses[i],
-        .msg_namelen = address_from_words(&addresses[i], s->family, train->destination + DESTINATION_ADDRESS,
-                                          train->destination[DESTINATION_UDP_PORT]),
-        .msg_iov = &slices[i],
-        .msg_iovlen = 1,
-        .msg_control = single ? NULL : controls[i],
-        .msg_controllen = single ? 0 : sizeof controls[i],
-    };
-    if (!single) set_segment_size(&messages[i].msg_hdr, train->frame_bytes);
-  }
-  for (uint32_t i = 0; i < s->train_count;) {
-    uint32_t end = i + 1;
-    while (end < s->train_count && s->trains[end].fd == s->trains[i].fd) end++;
-    int sent = sendmmsg(s->trains[i].fd, messages + i, end - i, MSG_DONTWAIT);
-    if (sent > 0) {
-      i += (uint32_t)sent;
-    } else if (errno == EIO && s->trains[i].frame_count > 1) {
-      send_one_by_one(s, &s->trains[i++]);
-    } else if (errno != EINTR) {
-      fail_train(s, &s->trains[i++], errno);
-    }
-  }
-  s->train_count = 0;
-  s->staging_used = 0;
-  s->open = false;
-}
-
 // ---- 2. append
 
 static bool joins(const struct sender *s, uint32_t bytes) {
@@ -122,10 +47,17 @@ static bool joins(const struct sender *s, uint32_t bytes) {
 }
 
 static void begin_train(struct sender *s, uint32_t position, const int32_t *destination, uint32_t bytes) {
-  if (s->train_count == TRAINS_MAX || s->staging_used + bytes > s->staging.length) flush(s);
+  if (s->train_count == TRAINS_MAX || s->staging_used + bytes > s->staging.length) send_trains(s);
   struct train *train = &s->trains[s->train_count++];
-  *train = (struct train){.fd = s->sockets.at[socket_of(s, copy_at(s, position))], .destination = destination,
+  uint32_t socket = socket_of(s, copy_at(s, position));
+  int fd = s->sockets.at[socket];
+  *train = (struct train){.fd = fd, .udp_fd = fd, .source_port = (uint16_t)s->ports.at[socket], .destination = destination,
                           .start = s->staging.at + s->staging_used, .frame_bytes = bytes, .first = position};
+  const int32_t *path = path_of(destination);
+  if (path && path[PATH_TRAINS] > 0) {
+    train->fd = path[PATH_TRAINS] - 1;
+    train->path = path;
+  }
   s->open = true;
 }
 
@@ -165,7 +97,7 @@ static void append_copy(struct sender *s, uint32_t position) {
   if (is_super_frame(&frame, frame_max)) {
     // Whole if there is a way; what waits in a train must not be overtaken.
     const int32_t *path = path_of(destination);
-    if (path && path[PATH_TUNNEL] > 0 && s->train_count > 0) flush(s);
+    if (path && path[PATH_TUNNEL] > 0 && s->train_count > 0) send_trains(s);
     if (!path || !tunnel_send(path, &frame, frame_max, (uint16_t)s->ports.at[socket_of(s, copy)]))
       append_cut(s, position, destination, &frame, frame_max);
   } else if (frame.length > frame_max) {
@@ -200,7 +132,7 @@ static void transmit(struct sender *s, uint32_t count) {
       else append_copy(s, position);
     }
   }
-  flush(s);
+  send_trains(s);
   send_singles(s, count);
 }
 

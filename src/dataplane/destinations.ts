@@ -28,6 +28,8 @@ export const PATH_TUNNEL = 0;
 /** Reserved for frames one by one, 0 = none. */
 export const PATH_SINGLES = 1;
 export const PATH_HEADER_BYTES = 2;
+/** Descriptor + 1 of the packet socket that takes trains, 0 = none. */
+export const PATH_TRAINS = 3;
 /** The outer headers as outer-header.ts builds them. */
 export const PATH_HEADER = 4;
 export const PATH_WORDS = 24;

@@ -69,6 +69,8 @@ const VALID = {
   ringLink: () => [NO_FD, NO_FD, Int32Array.of(NO_FD), 2 ** 30],
   ringDrops: () => [NO_FD],
   ringDevice: () => [NO_FD],
+  packetOpen: () => [2 ** 30, 4096],
+  packetDevice: () => [NO_FD],
   socketError: () => [NO_FD],
   ringMap: () => [ring(), new Uint8Array(ROOM_BYTES)],
   ringUnmap: () => [ring(), new Uint8Array(ROOM_BYTES)],
@@ -258,7 +260,8 @@ function receiveFromRing() {
 function addPath(destinations, at) {
   const path = [16, 40, 0, below(70)][below(4)];
   destinations[at + 11] = path;
-  if (path <= 40) destinations.set([NO_FD + 1, below(20), [50, 70, random() | 0][below(3)]], at + path);
+  const words = [NO_FD + 1, below(20), [50, 70, random() | 0][below(3)], below(2) * (NO_FD + 1)];
+  if (path <= 40) destinations.set(words, at + path);
 }
 
 /** Jobs of which each ends about where one of its two buffers ends. */

@@ -199,6 +199,8 @@ test.each<[string, Call, string | RegExp]>([
     (addon) => addon.classifierSet(NO_FD, WORDS.subarray(0, 3), 1, 1, 1),
     "EINVAL",
   ],
+  ["a packet socket on no device", (addon) => addon.packetOpen(0x7fff_ffff, 0), /ENODEV|EPERM/],
+  ["the device of a socket that is closed", (addon) => addon.packetDevice(NO_FD), "EBADF"],
   ["the error of a socket that is closed", (addon) => addon.socketError(NO_FD), "EBADF"],
   ["a row cut short", (addon) => addon.segmentFrame(BYTES, WORDS.subarray(0, 15), 1, BYTES, WORDS), "EINVAL"],
   ["ready words too few", (addon) => addon.pollWait(WORDS, WORDS.subarray(0, 1), 2, 0), "EINVAL"],

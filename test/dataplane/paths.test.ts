@@ -9,9 +9,11 @@ import {
   PATH_HEADER,
   PATH_HEADER_BYTES,
   PATH_SINGLES,
+  PATH_TRAINS,
   PATH_TUNNEL,
   PATH_WORDS,
 } from "../../src/dataplane/destinations.ts";
+import type { ExitsOfDevice } from "../../src/dataplane/inventory/exits.ts";
 import { Paths } from "../../src/dataplane/inventory/paths.ts";
 import type { NextHop } from "../../src/dataplane/io/next-hop.ts";
 
@@ -37,11 +39,12 @@ class FakeExits {
   used: ReadonlySet<number> = new Set();
   readonly tunnels = { refusal: "", openCount: 1 };
   readonly singles = { refusal: "", openCount: 1 };
+  readonly trains = { refusal: "", openCount: 1 };
 
-  acquire(ifindex: number): { tunnelFd: number; singles: number } {
+  acquire(ifindex: number): ExitsOfDevice {
     return this.refused.has(ifindex)
-      ? { tunnelFd: -1, singles: -1 }
-      : { tunnelFd: 100 + ifindex, singles: 4 };
+      ? { trainsFd: -1, tunnelFd: -1, singles: -1 }
+      : { trainsFd: 200 + ifindex, tunnelFd: 100 + ifindex, singles: 4 };
   }
 
   sweep(used: ReadonlySet<number>): void {
@@ -68,7 +71,8 @@ const remoteMac = (at: number): number =>
 test("a next hop makes a path of exits and headers, within the destination's row", () => {
   paths.set(DESTINATION, HOP, END);
   const path = pathAt(inUse());
-  expect([path[PATH_TUNNEL], path[PATH_SINGLES], path[PATH_HEADER_BYTES]]).toEqual([103, 5, 50]);
+  const exits = [path[PATH_TRAINS], path[PATH_TUNNEL], path[PATH_SINGLES]];
+  expect([...exits, path[PATH_HEADER_BYTES]]).toEqual([203, 103, 5, 50]);
   expect(remoteMac(inUse())).toBe(1);
   expect(destinations.subarray(0, ROW).every((word) => word === 0)).toBe(true);
 });

@@ -1,9 +1,10 @@
-// The ways out past the UDP sockets, for each device that leads to a remote: a tunnel TAP for super-frames, a transmit
-// ring for single frames. Opened when a path first needs them; where one is refused, its frames take the sockets. A device
+// The ways out past the UDP sockets, for each device that leads to a remote: a packet socket for trains, a tunnel TAP for
+// super-frames, a transmit ring for single frames. Opened when a path first needs them; where one is refused, its frames take the sockets. A device
 // that no path uses any more (it is gone, the route has moved) keeps them for a while: one that comes back soon finds them
 // still there, and a forwarding thread in the middle of a batch finds them valid.
 import { monotonicMs } from "../clock.ts";
 import { closeSingles, isQueued, openSingles, singlesError } from "../io/singles.ts";
+import { closeTrains, openTrains, trainsLeaveBy } from "../io/trains.ts";
 import { closeTunnel, openTunnel } from "../io/tunnel.ts";
 import { textOf } from "./explain.ts";
 import { Retry } from "./retry.ts";
@@ -46,6 +47,7 @@ class Exit<T> {
 }
 
 interface DeviceExits {
+  readonly trains: Exit<number>;
   readonly tunnel: Exit<ReturnType<typeof openTunnel>>;
   readonly singles: Exit<number>;
   /**
@@ -53,6 +55,8 @@ interface DeviceExits {
    * has failed. Looked at from time to time.
    */
   withheld: boolean;
+  /** The device was replaced by another one of its index, and the packet socket is dead: no path may have it. */
+  trainsLost: boolean;
   usedMs: number;
 }
 
@@ -63,8 +67,21 @@ export interface ExitsStatus {
   readonly refusal: string;
 }
 
+/** Descriptors, and the number of the ring for single frames; -1 for what there is not. */
+export interface ExitsOfDevice {
+  readonly trainsFd: number;
+  readonly tunnelFd: number;
+  readonly singles: number;
+}
+
+const NO_EXITS: ExitsOfDevice = { trainsFd: -1, tunnelFd: -1, singles: -1 };
+
 export class Exits {
   private readonly devices = new Map<number, DeviceExits>();
+
+  get trains(): ExitsStatus {
+    return statusOf(Array.from(this.devices.values(), ({ trains }) => trains));
+  }
 
   get tunnels(): ExitsStatus {
     return statusOf(Array.from(this.devices.values(), ({ tunnel }) => tunnel));
@@ -74,19 +91,21 @@ export class Exits {
     return statusOf(Array.from(this.devices.values(), ({ singles }) => singles));
   }
 
-  /** Descriptor of the TAP and number of the ring that lead to a device, -1 for what there is not. */
-  acquire(ifindex: number): { tunnelFd: number; singles: number } {
+  /** What leads to a device. */
+  acquire(ifindex: number): ExitsOfDevice {
     const nowMs = monotonicMs();
     let exits = this.devices.get(ifindex);
     if (!exits) {
-      if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return { tunnelFd: -1, singles: -1 };
+      if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return NO_EXITS;
+      const trains = new Exit(openTrains, closeTrains);
       const tunnel = new Exit((to) => openTunnel(`vxs${to}`, to), closeTunnel);
       const singles = new Exit(openSingles, closeSingles);
-      exits = { tunnel, singles, withheld: isQueued(ifindex), usedMs: nowMs };
+      exits = { trains, tunnel, singles, withheld: isQueued(ifindex), trainsLost: false, usedMs: nowMs };
       this.devices.set(ifindex, exits);
     }
     exits.usedMs = nowMs;
     return {
+      trainsFd: (exits.trainsLost ? null : exits.trains.acquire(ifindex, nowMs)) ?? -1,
       tunnelFd: exits.tunnel.acquire(ifindex, nowMs)?.fd ?? -1,
       singles: (exits.withheld ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
     };
@@ -102,6 +121,8 @@ export class Exits {
       if (usedIfindexes.has(ifindex)) exits.usedMs = nowMs;
       // Only when every path was brought up to date without it: the next ring, of another device, may get its number.
       if (exits.withheld && hasFailed(exits)) exits.singles.close();
+      if (exits.trainsLost) exits.trains.close();
+      exits.trainsLost = exits.trains.value !== null && !trainsLeaveBy(exits.trains.value, ifindex);
       exits.withheld = isQueued(ifindex) || hasFailed(exits);
       if (nowMs - exits.usedMs < UNUSED_MS) continue;
       this.close(exits);
@@ -114,7 +135,8 @@ export class Exits {
     this.devices.clear();
   }
 
-  private close({ tunnel, singles }: DeviceExits): void {
+  private close({ trains, tunnel, singles }: DeviceExits): void {
+    trains.close();
     tunnel.close();
     singles.close();
   }

@@ -10,6 +10,7 @@ import {
   PATH_HEADER,
   PATH_HEADER_BYTES,
   PATH_SINGLES,
+  PATH_TRAINS,
   PATH_TUNNEL,
   PATH_WORDS,
 } from "../destinations.ts";
@@ -26,7 +27,7 @@ export interface PathEnd {
 }
 
 /** What paths need of Exits; tests have others. */
-export type PathExits = Pick<Exits, "acquire" | "sweep" | "closeAll" | "tunnels" | "singles">;
+export type PathExits = Pick<Exits, "acquire" | "sweep" | "closeAll" | "trains" | "tunnels" | "singles">;
 
 export class Paths {
   private readonly exits: PathExits;
@@ -73,8 +74,8 @@ export class Paths {
   /** In a sentence, how frames leave, and why so. */
   describe(): string {
     if (!this.enabled) return "sent by UDP sockets, as configured, super-frames cut";
-    const { tunnels, singles } = this.exits;
-    return `sent in trains by UDP sockets, ${superFrames(tunnels)}, ${singleFrames(singles)}`;
+    const { trains, tunnels, singles } = this.exits;
+    return `sent ${inTrains(trains)}, ${superFrames(tunnels)}, ${singleFrames(singles)}`;
   }
 
   closeAll(): void {
@@ -84,13 +85,14 @@ export class Paths {
   /** Builds the path by a next hop; false if there is none that frames could take. */
   private build(hop: NextHop | null, end: PathEnd): hop is NextHop {
     if (!this.enabled || !hop?.remoteMac || !hop.isUp || !hop.isEthernet) return false;
-    const { tunnelFd, singles } = this.exits.acquire(hop.ifindex);
-    if (tunnelFd < 0 && singles < 0) return false;
+    const { trainsFd, tunnelFd, singles } = this.exits.acquire(hop.ifindex);
+    if (trainsFd < 0 && tunnelFd < 0 && singles < 0) return false;
     const { built } = this;
     const { remoteMac, localMac, source } = hop;
     const header = new Uint8Array(built.buffer, PATH_HEADER * Int32Array.BYTES_PER_ELEMENT, OUTER_BYTES_MAX);
     built[PATH_TUNNEL] = tunnelFd + 1;
     built[PATH_SINGLES] = singles + 1;
+    built[PATH_TRAINS] = trainsFd + 1;
     built[PATH_HEADER_BYTES] = writeOuterHeader(header, { ...end, remoteMac, localMac, source });
     return true;
   }
@@ -98,6 +100,13 @@ export class Paths {
   private holdsBuilt(at: number): boolean {
     return this.built.every((word, i) => this.destinations[at + i] === word);
   }
+}
+
+function inTrains({ refusal, openCount }: ExitsStatus): string {
+  if (openCount > 0) return "in trains by packet sockets";
+  return refusal !== ""
+    ? `in trains by UDP sockets (no packet socket: ${refusal})`
+    : "in trains by UDP sockets";
 }
 
 function superFrames({ refusal, openCount }: ExitsStatus): string {

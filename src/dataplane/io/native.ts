@@ -73,6 +73,10 @@ export interface Native {
   singlesError(ring: number): number;
   /** No forwarding thread may be using it. */
   singlesClose(ring: number): void;
+  /** Descriptor of a packet socket on a device; throws EPERM (CAP_NET_RAW), ENOPROTOOPT before Linux 6.5, ENODEV. */
+  packetOpen(ifindex: number, bufferBytes: number): number;
+  /** Index of the device that a packet socket sends by, -1 once that is gone. */
+  packetDevice(fd: number): number;
   /** Throws EPERM (CAP_NET_ADMIN), ENOENT (no /dev/net/tun), EBUSY (name taken). */
   tapOpen(name: string): number;
   tapReceive(

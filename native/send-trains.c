@@ -1,0 +1,129 @@
+// Sending trains: by a packet socket behind the outer headers of their path, or by the UDP sockets where there is none.
+//
+// A packet socket takes a train as one piece of memory, a UDP socket as a list of pages. Whoever cuts it, the far end at
+// the latest, then need not gather the headers of each frame out of them.
+#include "sender.h"
+
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#include "checksum.h"
+#include "outer-header.h"
+#include "segment.h"
+#include "udp-address.h"
+
+enum {
+  VNET_HEADER = 10,
+  UDP_CHECKSUM = 6,         // offset in the UDP header
+  IN_ONE_PIECE_MAX = 16384,  // bytes for which the kernel mostly finds memory in one piece
+};
+
+// All that a message points to, beside the train itself.
+struct envelope {
+  struct iovec slices[3];
+  union socket_address to;
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];
+  struct virtio_net_hdr vnet;
+  uint8_t outer[OUTER_IPV6];
+};
+
+int32_t send_drop_of(int error) {
+  switch (error) {
+    case EMSGSIZE: return DROP_TOO_BIG;
+    case EAGAIN: case ENOBUFS: case ENOMEM: return DROP_QUEUE_FULL;
+    case ENETUNREACH: case EHOSTUNREACH: case ENETDOWN: case EPERM: case EACCES: case EINVAL: return DROP_UNREACHABLE;
+    default: return DROP_TRANSMIT_FAILED;
+  }
+}
+
+static void fail_train(struct sender *s, const struct train *train, int error) {
+  for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, send_drop_of(error));
+}
+
+// Where the device offers no checksum offload the kernel refuses a UDP socket's train with EIO: its frames then leave one
+// by one.
+static void send_one_by_one(struct sender *s, const struct train *train) {
+  union socket_address to;
+  socklen_t size = address_from_words(&to, s->family, train->destination + DESTINATION_ADDRESS,
+                                      train->destination[DESTINATION_UDP_PORT]);
+  for (uint32_t at = 0; at < train->length; at += train->frame_bytes) {
+    uint32_t left = train->length - at;
+    uint32_t bytes = left < train->frame_bytes ? left : train->frame_bytes;
+    if (sendto(train->fd, train->start + at, bytes, MSG_DONTWAIT, &to.any, size) < 0) fail_train(s, train, errno);
+  }
+}
+
+static struct msghdr for_udp_socket(const struct train *train, int family, struct envelope *e) {
+  socklen_t size = address_from_words(&e->to, family, train->destination + DESTINATION_ADDRESS,
+                                      train->destination[DESTINATION_UDP_PORT]);
+  e->slices[0] = (struct iovec){train->start, train->length};
+  struct msghdr message = {.msg_name = &e->to, .msg_namelen = size, .msg_iov = e->slices, .msg_iovlen = 1};
+  if (train->frame_count == 1) return message;
+  message.msg_control = e->control;
+  message.msg_controllen = sizeof e->control;
+  struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+  uint16_t frame_bytes = (uint16_t)train->frame_bytes;
+  c->cmsg_level = SOL_UDP;
+  c->cmsg_type = UDP_SEGMENT;
+  c->cmsg_len = CMSG_LEN(sizeof frame_bytes);
+  memcpy(CMSG_DATA(c), &frame_bytes, sizeof frame_bytes);
+  return message;
+}
+
+// The UDP checksum is left to be filled: a train must have one, and a single frame over IPv6 too.
+static struct msghdr for_packet_socket(const struct train *train, struct envelope *e) {
+  uint32_t outer_bytes = outer_header_write(train->path, train->length - VXLAN_HEADER, train->source_port, e->outer);
+  uint32_t udp = outer_udp(outer_bytes), header_bytes = outer_bytes - VXLAN_HEADER;
+  uint32_t bytes = header_bytes + train->length;
+  bool is_train = train->frame_count > 1;
+  e->vnet = (struct virtio_net_hdr){.hdr_len = (uint16_t)(bytes <= IN_ONE_PIECE_MAX ? bytes : header_bytes)};
+  if (is_train || outer_bytes == OUTER_IPV6) {
+    if (outer_bytes == OUTER_IPV4) outer_checksum_open(e->outer);
+    e->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    e->vnet.csum_start = (uint16_t)udp;
+    e->vnet.csum_offset = UDP_CHECKSUM;
+  }
+  if (is_train) {
+    e->vnet.gso_type = GSO_UDP_L4;
+    e->vnet.gso_size = (uint16_t)train->frame_bytes;
+  }
+  e->slices[0] = (struct iovec){&e->vnet, VNET_HEADER};
+  e->slices[1] = (struct iovec){e->outer, header_bytes};
+  e->slices[2] = (struct iovec){train->start, train->length};
+  return (struct msghdr){.msg_iov = e->slices, .msg_iovlen = 3};
+}
+
+void send_trains(struct sender *s) {
+  struct mmsghdr messages[TRAINS_MAX];
+  struct envelope envelopes[TRAINS_MAX];
+  for (uint32_t i = 0; i < s->train_count; i++) {
+    const struct train *train = &s->trains[i];
+    struct envelope *e = &envelopes[i];
+    messages[i].msg_hdr = train->path ? for_packet_socket(train, e) : for_udp_socket(train, s->family, e);
+  }
+  for (uint32_t i = 0; i < s->train_count;) {
+    struct train *train = &s->trains[i];
+    uint32_t end = i + 1;
+    while (end < s->train_count && s->trains[end].fd == train->fd) end++;
+    int sent = sendmmsg(train->fd, messages + i, end - i, MSG_DONTWAIT);
+    if (sent > 0) {
+      i += (uint32_t)sent;
+    } else if (train->path && (errno == ENXIO || errno == ENETDOWN)) {
+      // The device is gone, or was down: the kernel may know another one by now.
+      train->path = NULL;
+      train->fd = train->udp_fd;
+      messages[i].msg_hdr = for_udp_socket(train, s->family, &envelopes[i]);
+    } else if (errno == EIO && train->frame_count > 1 && !train->path) {
+      send_one_by_one(s, train);
+      i++;
+    } else if (errno != EINTR) {
+      fail_train(s, train, errno);
+      i++;
+    }
+  }
+  s->train_count = 0;
+  s->staging_used = 0;
+  s->open = false;
+}
