@@ -1,33 +1,26 @@
 #include "datagram.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "checksum.h"
 #include "segment.h"
 
-enum { VXLAN_HEADER = 8, INNER_HEADERS = 14 + 2 * 4 + 20 };  // Ethernet, two VLAN tags, IPv4
+enum { VXLAN_HEADER = 8 };
 
-// Only an inner super-frame has an IP packet as long as the whole; `protocol` becomes that of the packet.
-static bool holds_super_frame(const uint8_t *datagram, uint32_t length, uint8_t *protocol) {
-  if (length < VXLAN_HEADER + INNER_HEADERS) return false;
-  bool ipv6;
-  uint32_t l3 = find_l3(datagram + VXLAN_HEADER, &ipv6);
-  const uint8_t *ip = datagram + VXLAN_HEADER + l3;
-  uint32_t ip_bytes = ipv6 ? 40u + ntohs(load16(ip + 4)) : ntohs(load16(ip + 2));
-  *protocol = ipv6 ? ip[6] : ip[9];
-  return l3 != 0 && VXLAN_HEADER + l3 + ip_bytes == length;
+// Only an inner super-frame has an IP packet as long as the whole.
+static bool holds_super_frame(const uint8_t *datagram, uint32_t length, struct ip_packet *packet) {
+  return length > VXLAN_HEADER && find_ip(datagram + VXLAN_HEADER, length - VXLAN_HEADER, packet) &&
+         VXLAN_HEADER + packet->l3 + packet->bytes == length;
 }
 
 uint32_t datagram_rows(int32_t *rows, uint32_t rows_max, const uint8_t *arena, uint32_t offset, uint32_t length, uint32_t step,
                        const int32_t remote[4], int32_t vtep) {
-  uint8_t protocol;
-  if (step == 0 || step >= length || holds_super_frame(arena + offset, length, &protocol)) {
+  struct ip_packet packet;
+  if (step == 0 || step >= length || holds_super_frame(arena + offset, length, &packet)) {
     datagram_row(rows, offset, length, 0, remote, vtep);
     if (step == 0 || step >= length) return 1;
     rows[FRAME_GSO_SIZE] = (int32_t)step;
     // That TCP is one is found out with its checksum (src/dataplane/stages/inner.ts).
-    if (protocol == IPPROTO_UDP) rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
+    if (packet.protocol == IPPROTO_UDP) rows[FRAME_GSO_TYPE] = GSO_UDP_L4;
     return 1;
   }
   uint32_t count = 0;

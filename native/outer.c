@@ -9,8 +9,7 @@
 #include "datagram.h"
 #include "segment.h"
 
-enum { IP = ETH_HLEN, VLAN_TAG = 4, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, VXLAN_HEADER = 8 };
-enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };  // offsets in the transport header
+enum { IP = ETH_HLEN, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, VXLAN_HEADER = 8 };
 
 // What the headers say; offsets count from the Ethernet header.
 struct outer {
@@ -49,21 +48,17 @@ static bool parse(struct outer *outer, const uint8_t *at, uint32_t length) {
 // Where the inner sender has left a checksum to its network card: the field holds the sum of the pseudo-header, and its
 // offset in the frame comes back; 0 = nowhere. `l4` becomes the offset of the transport header.
 static uint32_t unfilled_checksum(const uint8_t *frame, uint32_t length, uint32_t *l4) {
-  if (length < ETH_HLEN + 2 * VLAN_TAG + IPV4_HEADER) return 0;
-  bool ipv6;
-  uint32_t l3 = find_l3(frame, &ipv6);
-  const uint8_t *ip = frame + l3;
-  if (l3 == 0 || (ipv6 && length < l3 + IPV6_HEADER)) return 0;
-  uint32_t header = ipv6 ? IPV6_HEADER : (uint32_t)(ip[0] & 0x0f) * 4;
-  uint32_t ip_bytes = ipv6 ? IPV6_HEADER + ntohs(load16(ip + 4)) : ntohs(load16(ip + 2));
-  uint8_t protocol = ipv6 ? ip[6] : ip[9];
-  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return 0;
-  uint32_t field = protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
-  if (l3 + ip_bytes != length || header + field + 2 > ip_bytes) return 0;
-  *l4 = l3 + header;
-  uint32_t sum = ipv6 ? checksum_add(ip + 8, 32, 0) : checksum_add(ip + 12, 8, 0);
-  sum += htons((uint16_t)(ip_bytes - header));
-  sum += htons(protocol);
+  struct ip_packet packet;
+  if (!find_ip(frame, length, &packet) || packet.l3 + packet.bytes != length) return 0;
+  if (packet.protocol != IPPROTO_TCP && packet.protocol != IPPROTO_UDP) return 0;
+  const uint8_t *ip = frame + packet.l3;
+  uint32_t header = packet.ipv6 ? IPV6_HEADER : (uint32_t)(ip[0] & 0x0f) * 4;
+  uint32_t field = packet.protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
+  if (header + field + 2 > packet.bytes) return 0;
+  *l4 = packet.l3 + header;
+  uint32_t sum = packet.ipv6 ? checksum_add(ip + 8, 32, 0) : checksum_add(ip + 12, 8, 0);
+  sum += htons((uint16_t)(packet.bytes - header));
+  sum += htons(packet.protocol);
   return checksum_fold(sum) == load16(frame + *l4 + field) ? *l4 + field : 0;
 }
 

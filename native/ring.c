@@ -33,6 +33,10 @@ enum {
 };
 
 struct ring {
+  int32_t *words;
+  uint8_t *arena;
+  uint32_t page, bytes;  // of memory, of records
+  uint8_t *room;
   uint64_t *reader;        // position up to which the kernel has its records back
   const uint64_t *writer;  // position up to which records are reserved
   const uint8_t *records;
@@ -95,21 +99,22 @@ napi_value ring_drops(napi_env env, napi_callback_info info) {
   return int_value(env, (int32_t)drops);
 }
 
-static uint32_t page_bytes(void) { return (uint32_t)sysconf(_SC_PAGESIZE); }
-
-static bool take_ring(struct arguments *a, struct bytes arena, struct words words, struct ring *ring) {
+// The first two arguments of a call, (ring, arena), checked.
+static bool take_ring(struct arguments *a, struct ring *ring) {
+  struct words words = take_words(a);
+  struct bytes arena = take_bytes(a);
   if (!a->ok) return false;
   if (words.count >= RING_WORDS) {
     uint64_t base = (uint32_t)words.at[RING_BASE];
-    uint32_t bytes = (uint32_t)words.at[RING_BYTES];
-    bool is_power = bytes >= page_bytes() && (bytes & (bytes - 1)) == 0;
+    uint32_t bytes = (uint32_t)words.at[RING_BYTES], page = (uint32_t)sysconf(_SC_PAGESIZE);
+    bool is_power = bytes >= page && (bytes & (bytes - 1)) == 0;
     bool is_within = base + LANES * (uint64_t)LANE + 2 * (uint64_t)bytes <= arena.length;
     if (is_power && is_within && ((uintptr_t)arena.at + base) % sizeof(uint64_t) == 0) {
-      uint8_t *at = arena.at + base;
-      *ring = (struct ring){.reader = (uint64_t *)(void *)(at + LANE),
-                            .writer = (const uint64_t *)(void *)(at + 2 * LANE),
-                            .records = at + 2 * LANE + page_bytes(),
-                            .mask = bytes - 1};
+      uint8_t *room = arena.at + base;
+      *ring = (struct ring){.words = words.at, .arena = arena.at, .page = page, .bytes = bytes, .room = room,
+                            .reader = (uint64_t *)(void *)(room + LANE),
+                            .writer = (const uint64_t *)(void *)(room + 2 * LANE),
+                            .records = room + 2 * LANE + page, .mask = bytes - 1};
       return true;
     }
   }
@@ -117,50 +122,41 @@ static bool take_ring(struct arguments *a, struct bytes arena, struct words word
   return false;
 }
 
-// Lays memory over what is at `at`; `from` is the first page of the descriptor's.
-static bool lay(uint8_t *at, size_t bytes, int protection, int fd, uint32_t from) {
-  off_t offset = (off_t)from * page_bytes();
+// Lays memory over what is at `at`; `offset` is in the descriptor's.
+static bool lay(uint8_t *at, size_t bytes, int protection, int fd, off_t offset) {
   return mmap(at, bytes, protection, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, offset) != MAP_FAILED;
 }
 
 // ringMap(ring, arena): lays the ring's memory over its room in the arena.
 napi_value ring_map(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  struct words words = take_words(&a);
-  struct bytes arena = take_bytes(&a);
   struct ring ring;
-  if (!take_ring(&a, arena, words, &ring)) return NULL;
-  uint8_t *at = arena.at + (uint32_t)words.at[RING_BASE];
-  size_t page = page_bytes(), read_only = page + 2 * (size_t)(uint32_t)words.at[RING_BYTES];
-  bool laid = lay(at, page, PROT_READ | PROT_WRITE, words.at[RING_STATE], 0) &&
-              lay(at + LANE, page, PROT_READ | PROT_WRITE, words.at[RING_BUFFER], 0) &&
-              lay(at + 2 * LANE, read_only, PROT_READ, words.at[RING_BUFFER], 1);
+  if (!take_ring(&a, &ring)) return NULL;
+  int buffer = ring.words[RING_BUFFER];
+  bool laid = lay(ring.room, ring.page, PROT_READ | PROT_WRITE, ring.words[RING_STATE], 0) &&
+              lay(ring.room + LANE, ring.page, PROT_READ | PROT_WRITE, buffer, 0) &&
+              lay(ring.room + 2 * LANE, ring.page + 2 * (size_t)ring.bytes, PROT_READ, buffer, ring.page);
   return laid ? undefined_value(env) : throw_errno(env, "mmap of the ring", errno);
 }
 
 // ringUnmap(ring, arena): ordinary memory stands there again; the ring is freed with its descriptors.
 napi_value ring_unmap(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  struct words words = take_words(&a);
-  struct bytes arena = take_bytes(&a);
   struct ring ring;
-  if (!take_ring(&a, arena, words, &ring)) return NULL;
-  void *at = arena.at + (uint32_t)words.at[RING_BASE];
-  size_t bytes = LANES * (size_t)LANE + 2 * (size_t)(uint32_t)words.at[RING_BYTES];
-  at = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  if (!take_ring(&a, &ring)) return NULL;
+  size_t bytes = LANES * (size_t)LANE + 2 * (size_t)ring.bytes;
+  void *at = mmap(ring.room, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   return at == MAP_FAILED ? throw_errno(env, "mmap of the ring", errno) : undefined_value(env);
 }
 
 // ringSleep(ring, arena): the next frame makes the descriptor of the buffer readable, and so does one that is there already.
 napi_value ring_sleep(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  struct words words = take_words(&a);
-  struct bytes arena = take_bytes(&a);
   struct ring ring;
-  if (!take_ring(&a, arena, words, &ring)) return NULL;
-  uint32_t worker = (uint32_t)words.at[RING_WORKER];
+  if (!take_ring(&a, &ring)) return NULL;
+  uint32_t worker = (uint32_t)ring.words[RING_WORKER];
   if (worker >= RING_WORKERS_MAX) return throw_errno(env, "ringSleep", EINVAL);
-  uint8_t *state = arena.at + (uint32_t)words.at[RING_BASE] + worker * STATE_BYTES;
+  uint8_t *state = ring.room + worker * STATE_BYTES;
   __atomic_store_n((uint32_t *)(void *)(state + STATE_SLEEPS), 1, __ATOMIC_SEQ_CST);
   return undefined_value(env);
 }
@@ -180,17 +176,16 @@ static bool is_sound(const struct ring *ring, uint32_t bytes, uint32_t length) {
 // ringReceive(ring, arena, frames, vteps, recordsMax) -> rows written. Never blocks. `vteps` are the rows of the local VTEPs.
 napi_value ring_receive(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  struct words words = take_words(&a);
-  struct bytes arena = take_bytes(&a);
+  struct ring ring;
+  if (!take_ring(&a, &ring)) return NULL;
   struct words frames = take_words(&a);
   struct words vteps = take_words(&a);
   uint32_t records_max = take_uint(&a, BATCH_MAX);
-  struct ring ring;
-  if (!take_ring(&a, arena, words, &ring)) return NULL;
+  if (!a.ok) return NULL;
   if (vteps.count < VTEP_WORDS) return throw_errno(env, "ringReceive", EINVAL);
-  struct outer_reader reader = {.arena = arena.at, .vteps = vteps, .rows = frames.at, .rows_max = frames.count / FRAME_WORDS};
+  struct outer_reader reader = {.arena = ring.arena, .vteps = vteps, .rows = frames.at, .rows_max = frames.count / FRAME_WORDS};
   uint64_t given_back = __atomic_load_n(ring.reader, __ATOMIC_RELAXED);
-  uint64_t position = given_back + (uint32_t)((uint32_t)words.at[RING_POSITION] - (uint32_t)given_back);
+  uint64_t position = given_back + (uint32_t)((uint32_t)ring.words[RING_POSITION] - (uint32_t)given_back);
   uint64_t written = __atomic_load_n(ring.writer, __ATOMIC_ACQUIRE);
   if (position > written || position % 8 != 0) return throw_errno(env, "ring out of bounds", EINVAL);
   if (position != given_back) __atomic_store_n(ring.reader, position, __ATOMIC_RELEASE);
@@ -208,6 +203,6 @@ napi_value ring_receive(napi_env env, napi_callback_info info) {
     if (header & BPF_RINGBUF_DISCARD_BIT || !is_sound(&ring, bytes, length)) continue;
     outer_read(&reader, record + RECORD_FRAME, length, load16(record + RECORD_GSO_SIZE), checked);
   }
-  words.at[RING_POSITION] = (int32_t)(uint32_t)position;
+  ring.words[RING_POSITION] = (int32_t)(uint32_t)position;
   return int_value(env, (int32_t)reader.row_count);
 }

@@ -6,7 +6,6 @@
 #include "checksum.h"
 
 enum { ETHERNET_HEADER = 14, VLAN_TAG = 4, IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, UDP_HEADER = 8 };
-enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };  // offsets in the transport header
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
 
 bool csum_fits(const struct frame *f) {
@@ -33,6 +32,16 @@ uint32_t find_l3(const uint8_t *frame, bool *ipv6) {
   }
   *ipv6 = type == 0x86dd;
   return type == 0x0800 || *ipv6 ? at + 2 : 0;
+}
+
+bool find_ip(const uint8_t *frame, uint32_t length, struct ip_packet *packet) {
+  if (length < ETHERNET_HEADER + 2 * VLAN_TAG + IPV4_HEADER) return false;
+  packet->l3 = find_l3(frame, &packet->ipv6);
+  if (packet->l3 == 0) return false;
+  const uint8_t *ip = frame + packet->l3;
+  packet->bytes = packet->ipv6 ? (uint32_t)IPV6_HEADER + ntohs(load16(ip + 4)) : ntohs(load16(ip + 2));
+  packet->protocol = packet->ipv6 ? ip[6] : ip[9];
+  return true;
 }
 
 static bool find_headers(struct cut *cut, const struct frame *f) {

@@ -62,6 +62,19 @@ uint32_t cut_length(const struct cut *cut, uint32_t index);
 // Writes segment `index`, checksums filled, to `out`, which has room for cut_length bytes.
 void cut_write(const struct cut *cut, uint32_t index, uint8_t *out);
 
+enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };  // offsets in the transport header
+
+// The IP packet of a frame, as its header tells.
+struct ip_packet {
+  uint32_t l3;     // offset of the header
+  uint32_t bytes;  // header and payload
+  uint8_t protocol;
+  bool ipv6;
+};
+
+// False if the frame carries no IP or is shorter than its headers with two VLAN tags may be.
+bool find_ip(const uint8_t *frame, uint32_t length, struct ip_packet *packet);
+
 // Offset of the IP header behind up to two VLAN tags, or 0 if the frame carries no IP. Needs 22 readable bytes.
 uint32_t find_l3(const uint8_t *frame, bool *ipv6);
 

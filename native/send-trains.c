@@ -16,7 +16,6 @@
 
 enum {
   VNET_HEADER = 10,
-  UDP_CHECKSUM = 6,         // offset in the UDP header
   IN_ONE_PIECE_MAX = 16384,  // bytes for which the kernel mostly finds memory in one piece
 };
 
