@@ -46,6 +46,8 @@ export interface Addresses {
 /** A stream under way; `sent` resolves at its end, rejects if the generator fails. */
 export interface Sending {
   readonly sent: Promise<{ readonly frames: number; readonly seconds: number }>;
+  /** Ends it before its time. */
+  stop(): Promise<void>;
 }
 
 /** Compiles the generator and what receives. */
@@ -97,5 +99,5 @@ export function generate(stream: Stream): Sending {
   const running = start(command, (stream.seconds + 10) * 1000);
   const sent = running.finished.then((output) => JSON.parse(output));
   sent.catch(() => undefined);
-  return { sent };
+  return { sent, stop: running.stop };
 }
