@@ -1,6 +1,7 @@
 // Packet sockets (packet(7)) that only send, with a virtio_net_hdr before each frame: the way out for trains (send-trains.c).
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,8 +12,6 @@
 #define PACKET_VNET_HDR_SZ 24  // since Linux 6.5
 #endif
 
-enum { VNET_HEADER = 10 };
-
 // packetOpen(ifindex, bufferBytes) -> fd. Throws ENOPROTOOPT before Linux 6.5; trains in that header are known since 6.2.
 napi_value packet_open(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
@@ -21,7 +20,7 @@ napi_value packet_open(napi_env env, napi_callback_info info) {
   if (!a.ok) return NULL;
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return throw_errno(env, "socket AF_PACKET", errno);
-  const int vnet = VNET_HEADER;
+  const int vnet = sizeof(struct virtio_net_hdr);
   struct sockaddr_ll device = {.sll_family = AF_PACKET, .sll_ifindex = ifindex};
   const char *call = NULL;
   if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR_SZ, &vnet, sizeof vnet) < 0) call = "PACKET_VNET_HDR_SZ";

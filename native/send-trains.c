@@ -14,10 +14,7 @@
 #include "segment.h"
 #include "udp-address.h"
 
-enum {
-  VNET_HEADER = 10,
-  IN_ONE_PIECE_MAX = 16384,  // bytes for which the kernel mostly finds memory in one piece
-};
+enum { IN_ONE_PIECE_MAX = 16384 };  // bytes for which the kernel mostly finds memory in one piece
 
 // All that a message points to, beside the train itself.
 struct envelope {
@@ -88,7 +85,7 @@ static struct msghdr for_packet_socket(const struct train *train, struct envelop
     e->vnet.gso_type = GSO_UDP_L4;
     e->vnet.gso_size = (uint16_t)train->frame_bytes;
   }
-  e->slices[0] = (struct iovec){&e->vnet, VNET_HEADER};
+  e->slices[0] = (struct iovec){&e->vnet, sizeof e->vnet};
   e->slices[1] = (struct iovec){e->outer, header_bytes};
   e->slices[2] = (struct iovec){train->start, train->length};
   return (struct msghdr){.msg_iov = e->slices, .msg_iovlen = 3};

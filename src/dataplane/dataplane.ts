@@ -37,7 +37,7 @@ export interface DataplaneOptions {
   readonly spin?: "auto" | "always";
   /** Forwarding threads, 1 unless given. Which processor each runs on is left to the kernel. */
   readonly workers?: number;
-  /** Kernel buffer of each underlay socket; more rides out longer pauses of the forwarding threads. */
+  /** Kernel buffer of each UDP socket; more rides out longer pauses of the forwarding threads. A ring has its own 16 MiB. */
   readonly socketBufferBytes?: number;
 }
 

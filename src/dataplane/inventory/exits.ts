@@ -1,7 +1,7 @@
 // The ways out past the UDP sockets, for each device that leads to a remote: a packet socket for trains, a tunnel TAP for
-// super-frames, a transmit ring for single frames. Opened when a path first needs them; where one is refused, its frames take the sockets. A device
-// that no path uses any more (it is gone, the route has moved) keeps them for a while: one that comes back soon finds them
-// still there, and a forwarding thread in the middle of a batch finds them valid.
+// super-frames, a transmit ring for single frames. Opened when a path first needs them; where one is refused, its frames
+// take the sockets. A device that no path uses any more (it is gone, the route has moved) keeps them for a while: one that
+// comes back soon finds them still there, and a forwarding thread in the middle of a batch finds them valid.
 import { monotonicMs } from "../clock.ts";
 import { closeSingles, isQueued, openSingles, singlesError } from "../io/singles.ts";
 import { closeTrains, openTrains, trainsLeaveBy } from "../io/trains.ts";
@@ -14,24 +14,50 @@ const DEVICES_WITH_EXITS_MAX = 16;
 /** Far longer than a batch takes. */
 const UNUSED_MS = 5000;
 
+/** How exits of one kind are opened, closed and found dead. */
+interface ExitKind<T> {
+  /** Throws an error that says why it is refused. */
+  open(ifindex: number): T;
+  close(value: T): void;
+  /** It will never send by that device again. */
+  isDead(value: T, ifindex: number): boolean;
+}
+
+const TRAINS: ExitKind<number> = {
+  open: openTrains,
+  close: closeTrains,
+  isDead: (fd, ifindex) => !trainsLeaveBy(fd, ifindex),
+};
+const TUNNEL: ExitKind<ReturnType<typeof openTunnel>> = {
+  open: (ifindex) => openTunnel(`vxs${ifindex}`, ifindex),
+  close: closeTunnel,
+  isDead: () => false,
+};
+const SINGLES: ExitKind<number> = {
+  open: openSingles,
+  close: closeSingles,
+  isDead: (ring) => singlesError(ring) !== 0,
+};
+
 /** One exit of one device, opened again after ever longer pauses where it was refused. */
 class Exit<T> {
   value: T | null = null;
   /** Why it was refused; "" if it was not. */
   refusal = "";
-  private readonly opener: (ifindex: number) => T;
-  private readonly closer: (value: T) => void;
+  /** It was found dead: no path may have it. */
+  private dead = false;
+  private readonly kind: ExitKind<T>;
   private readonly retry = new Retry();
 
-  constructor(opener: (ifindex: number) => T, closer: (value: T) => void) {
-    this.opener = opener;
-    this.closer = closer;
+  constructor(kind: ExitKind<T>) {
+    this.kind = kind;
   }
 
   acquire(ifindex: number, nowMs: number): T | null {
+    if (this.dead) return null;
     if (this.value !== null || !this.retry.isDue(nowMs)) return this.value;
     try {
-      this.value = this.opener(ifindex);
+      this.value = this.kind.open(ifindex);
       this.refusal = "";
     } catch (error) {
       this.refusal = textOf(error);
@@ -40,8 +66,17 @@ class Exit<T> {
     return this.value;
   }
 
+  /**
+   * Between two calls every path has been brought up to date: what was dead at the last one is in none of them any more.
+   * Only then may it be closed, for the next one, of another device, may get its number.
+   */
+  sweep(ifindex: number): void {
+    if (this.dead) this.close();
+    this.dead = this.value !== null && this.kind.isDead(this.value, ifindex);
+  }
+
   close(): void {
-    if (this.value !== null) this.closer(this.value);
+    if (this.value !== null) this.kind.close(this.value);
     this.value = null;
   }
 }
@@ -50,13 +85,8 @@ interface DeviceExits {
   readonly trains: Exit<number>;
   readonly tunnel: Exit<ReturnType<typeof openTunnel>>;
   readonly singles: Exit<number>;
-  /**
-   * No path may have single frames leave by the ring: they would pass by those that wait in the device's queue, or the ring
-   * has failed. Looked at from time to time.
-   */
-  withheld: boolean;
-  /** The device was replaced by another one of its index, and the packet socket is dead: no path may have it. */
-  trainsLost: boolean;
+  /** Frames wait in the device's queue: single frames that leave by the ring would pass them by. */
+  isQueued: boolean;
   usedMs: number;
 }
 
@@ -97,33 +127,25 @@ export class Exits {
     let exits = this.devices.get(ifindex);
     if (!exits) {
       if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return NO_EXITS;
-      const trains = new Exit(openTrains, closeTrains);
-      const tunnel = new Exit((to) => openTunnel(`vxs${to}`, to), closeTunnel);
-      const singles = new Exit(openSingles, closeSingles);
-      exits = { trains, tunnel, singles, withheld: isQueued(ifindex), trainsLost: false, usedMs: nowMs };
+      const [trains, tunnel, singles] = [new Exit(TRAINS), new Exit(TUNNEL), new Exit(SINGLES)];
+      exits = { trains, tunnel, singles, isQueued: isQueued(ifindex), usedMs: nowMs };
       this.devices.set(ifindex, exits);
     }
     exits.usedMs = nowMs;
     return {
-      trainsFd: (exits.trainsLost ? null : exits.trains.acquire(ifindex, nowMs)) ?? -1,
+      trainsFd: exits.trains.acquire(ifindex, nowMs) ?? -1,
       tunnelFd: exits.tunnel.acquire(ifindex, nowMs)?.fd ?? -1,
-      singles: (exits.withheld ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
+      singles: (exits.isQueued ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
     };
   }
 
-  /**
-   * Tells which devices have a path now; closes what has been without one for a while, and rings that have failed. Between
-   * two calls every path has been brought up to date.
-   */
+  /** Tells which devices have a path now; closes what is dead, and what has been without a path for a while. */
   sweep(usedIfindexes: ReadonlySet<number>): void {
     const nowMs = monotonicMs();
     for (const [ifindex, exits] of this.devices) {
       if (usedIfindexes.has(ifindex)) exits.usedMs = nowMs;
-      // Only when every path was brought up to date without it: the next ring, of another device, may get its number.
-      if (exits.withheld && hasFailed(exits)) exits.singles.close();
-      if (exits.trainsLost) exits.trains.close();
-      exits.trainsLost = exits.trains.value !== null && !trainsLeaveBy(exits.trains.value, ifindex);
-      exits.withheld = isQueued(ifindex) || hasFailed(exits);
+      for (const exit of exitsOf(exits)) exit.sweep(ifindex);
+      exits.isQueued = isQueued(ifindex);
       if (nowMs - exits.usedMs < UNUSED_MS) continue;
       this.close(exits);
       this.devices.delete(ifindex);
@@ -135,15 +157,13 @@ export class Exits {
     this.devices.clear();
   }
 
-  private close({ trains, tunnel, singles }: DeviceExits): void {
-    trains.close();
-    tunnel.close();
-    singles.close();
+  private close(exits: DeviceExits): void {
+    for (const exit of exitsOf(exits)) exit.close();
   }
 }
 
-function hasFailed({ singles }: DeviceExits): boolean {
-  return singles.value !== null && singlesError(singles.value) !== 0;
+function exitsOf({ trains, tunnel, singles }: DeviceExits): Pick<Exit<unknown>, "sweep" | "close">[] {
+  return [trains, tunnel, singles];
 }
 
 function statusOf(exits: readonly { value: unknown; refusal: string }[]): ExitsStatus {
