@@ -217,6 +217,7 @@ class CoreBench {
       port: index + 1,
       destination: index,
       device: UNDERLAY,
+      policy: 0,
       ingress,
     });
   }

@@ -25,7 +25,7 @@ export const DROP_REASONS = [
   { name: "offload_invalid", text: "the offload metadata (checksum or segmentation) does not fit the frame" },
   { name: "static_moved", text: "a static FDB entry binds the source address to another port" },
   { name: "split_horizon", text: "the destination was learnt where the frame came from" },
-  { name: "no_destination", text: "the bridge has no other port to flood to" },
+  { name: "no_destination", text: "the bridge has no other port that flooding reaches" },
   { name: "port_down", text: "the destination port is down" },
   {
     name: "too_big",
@@ -38,6 +38,7 @@ export const DROP_REASONS = [
     name: "outer_malformed",
     text: "the outer IP or UDP header contradicts the datagram's length, or one of their checksums is wrong",
   },
+  { name: "isolated", text: "both ports are isolated: they exchange no frames (isolated: true)" },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

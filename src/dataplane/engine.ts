@@ -34,6 +34,8 @@ export type Command<Make, Output, Memory = FdbMemory> =
       readonly bridge: number;
       readonly port: number;
       readonly destination: number;
+      /** Bits of policy.ts. */
+      readonly policy: number;
       /** -1 while the port is down: copies to it are dropped and counted. */
       readonly device: number;
       /** The sender that the port takes datagrams from; null for a device with bare frames. */
@@ -180,6 +182,7 @@ export class Engine<Make, Output> {
     const { tables } = this;
     const { port, device, destination, ingress } = command;
     tables.portBridge[port] = command.bridge;
+    tables.portPolicy[port] = command.policy;
     tables.bridges[command.bridge]?.removePort(port);
     tables.bridges[command.bridge]?.addDestination(destination);
     if (ingress) {

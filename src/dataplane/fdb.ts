@@ -153,6 +153,14 @@ export class Fdb {
     return true;
   }
 
+  /** Whether an address may be seen at a destination: not if a static entry binds it elsewhere. */
+  permits(key: number, low: number, destination: number): boolean {
+    const slot = this.find(key, low);
+    if (slot === NONE) return true;
+    const at = slot << SLOT_SHIFT;
+    return this.slots[at + SEEN] !== STATIC_SEEN || this.slots[at + DESTINATION] === destination;
+  }
+
   /**
    * Notes what another worker saw, and how it is stamped; counts nothing and tells nobody. Of two workers that saw an
    * address at two places at once, all believe the same one: the one with the higher stamp.

@@ -18,6 +18,8 @@ import * as destinationLayout from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
 import * as layout from "./frames.ts";
+import { isBroadcast, isMulticast } from "./mac.ts";
+import * as policy from "./policy.ts";
 import { createDecap } from "./stages/decap.ts";
 import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
@@ -28,7 +30,17 @@ import { NO_PORT, type Tables } from "./tables.ts";
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { DROPS, FLOOD_COPIES } = counterLayout;
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
-const { DROPPED_PORT, FLOOD, FRAME_PORT, FRAME_SHIFT, FRAME_SOURCE, FRAME_TARGET } = layout;
+const {
+  DROPPED_PORT,
+  FLOOD,
+  FRAME_PORT,
+  FRAME_SHIFT,
+  FRAME_SOURCE,
+  FRAME_TARGET,
+  FRAME_TARGET_KEY,
+  FRAME_TARGET_LOW,
+} = layout;
+const { POLICY_ISOLATED, POLICY_NO_BCAST_FLOOD, POLICY_NO_FLOOD, POLICY_NO_MCAST_FLOOD } = policy;
 
 const { no_destination } = Drop;
 
@@ -41,7 +53,7 @@ export interface Forwarder {
 
 /** The forwarder over these tables, made once a thread; `view` is over the arena that the rows point into. */
 export function createForwarder(tables: Tables, view: DataView): Forwarder {
-  const { frames, counters, destinations, bridges, portBridge, transmitMirrors } = tables;
+  const { frames, counters, destinations, bridges, portBridge, portPolicy, transmitMirrors } = tables;
   const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
   const inspect = createInspect(tables, view);
@@ -89,17 +101,30 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
   /** Returns the mirrors that watch what the destination's port transmits; a port that is down transmits nothing. */
   function deliverTo(frame: number, destination: number): number {
     if (!enqueue(frame, destination)) return 0;
-    return transmitMirrors[destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT]];
+    return transmitMirrors[portOf(destination)];
   }
 
-  /** Never back to the VTEP it came from: split horizon is per destination. */
+  function portOf(destination: number): number {
+    return destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
+  }
+
+  /** The bit of a port that takes no copy of a frame like this one. */
+  function floodBar(at: number): number {
+    const key = frames[at + FRAME_TARGET_KEY];
+    if (!isMulticast(key)) return POLICY_NO_FLOOD;
+    return isBroadcast(key, frames[at + FRAME_TARGET_LOW]) ? POLICY_NO_BCAST_FLOOD : POLICY_NO_MCAST_FLOOD;
+  }
+
+  /** Never back to the VTEP it came from: split horizon is per destination. Nor to ports whose policy bars it. */
   function flood(frame: number, at: number, port: number, bridge: Bridge): number {
     const source = frames[at + FRAME_SOURCE];
+    const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED);
     let selected = 0;
     let copies = 0;
     for (let i = 0; i < bridge.floodCount; i++) {
-      if (bridge.flood[i] === source) continue;
-      selected |= deliverTo(frame, bridge.flood[i]);
+      const destination = bridge.flood[i];
+      if (destination === source || (portPolicy[portOf(destination)] & barred) !== 0) continue;
+      selected |= deliverTo(frame, destination);
       copies++;
     }
     if (copies === 0) counters[portCounter(port) + DROPS + no_destination]++;

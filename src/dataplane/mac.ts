@@ -22,3 +22,8 @@ export function formatMac(high: number, low: number): string {
 export function isMulticast(high: number): boolean {
   return (high & 0x100) !== 0;
 }
+
+/** All ones; `high` may have more above its 16 bits. */
+export function isBroadcast(high: number, low: number): boolean {
+  return low === -1 && (high & 0xffff) === 0xffff;
+}

@@ -1,6 +1,7 @@
 // What the control plane asks of the data plane, and what it can read back: plain values in the words of the
 // configuration. Names identify bridges, ports and mirrors; indices never leave src/dataplane.
 import type { DropReasonName } from "./drop-reason.ts";
+import type { PortPolicy } from "./policy.ts";
 
 export interface BridgeSpec {
   readonly name: string;
@@ -22,6 +23,7 @@ export interface VxlanPortSpec {
   readonly local: string | null;
   /** UDP port, here and there. */
   readonly dstport: number;
+  readonly policy: PortPolicy;
 }
 
 export interface TapPortSpec {
@@ -33,6 +35,7 @@ export interface TapPortSpec {
   readonly addresses: readonly string[];
   /** null = the smallest path MTU of the bridge's VXLAN ports minus the encapsulation. */
   readonly mtuBytes: number | null;
+  readonly policy: PortPolicy;
 }
 
 export type PortSpec = VxlanPortSpec | TapPortSpec;
@@ -93,6 +96,7 @@ export interface PortStatus {
   readonly remote: string | null;
   readonly local: string | null;
   readonly dstport: number | null;
+  readonly policy: PortPolicy;
   readonly rxPackets: number;
   readonly rxBytes: number;
   readonly txPackets: number;

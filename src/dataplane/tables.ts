@@ -34,6 +34,8 @@ export class Tables {
   hasLargeFdb = false;
   /** Bridge of a port, or -1. */
   readonly portBridge = new Int32Array(PORTS_MAX).fill(-1);
+  /** What a port may not do (policy.ts). */
+  readonly portPolicy = new Int32Array(PORTS_MAX);
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);

@@ -126,7 +126,15 @@ class Reference {
     this.engine.apply({ op: "add-device", device: UDP_DEVICE, make: device, fallback: UDP_DEVICE });
     for (const { port, destination, vni, remote } of PORTS) {
       const ingress = { remote: parseAddress(remote).words, vni };
-      this.engine.apply({ op: "add-port", bridge: 0, port, destination, device: UDP_DEVICE, ingress });
+      this.engine.apply({
+        op: "add-port",
+        bridge: 0,
+        port,
+        destination,
+        policy: 0,
+        device: UDP_DEVICE,
+        ingress,
+      });
     }
   }
 

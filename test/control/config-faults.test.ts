@@ -158,7 +158,7 @@ const PORTS: readonly Row[] = [
   [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
-    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, got an unknown key",
+    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, isolated, learning, flood, bcast_flood, mcast_flood, got an unknown key",
   ],
   [
     "an address without prefix",

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { printConfig } from "../../src/control/config/print.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
+import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 
 const WRITTEN = `
 underlay:
@@ -78,6 +79,7 @@ describe("a configuration means", () => {
         remote: "10.122.0.22",
         local: "10.122.1.103",
         dstport: 4789,
+        policy: OPEN_POLICY,
       },
       {
         type: "vxlan",
@@ -87,8 +89,16 @@ describe("a configuration means", () => {
         remote: "10.122.3.152",
         local: "10.122.1.104",
         dstport: 8472,
+        policy: OPEN_POLICY,
       },
-      { type: "tap", bridge: "br0", name: "br0", addresses: ["192.168.0.103/24"], mtuBytes: 1450 },
+      {
+        type: "tap",
+        bridge: "br0",
+        name: "br0",
+        addresses: ["192.168.0.103/24"],
+        mtuBytes: 1450,
+        policy: OPEN_POLICY,
+      },
     ]);
     expect(mirrors[0]).toEqual({
       bridge: "br0",

@@ -119,6 +119,7 @@ export class FakeDataplane implements Dataplane {
         remote: port.type === "vxlan" ? port.remote : null,
         local: port.type === "vxlan" ? port.local : null,
         dstport: port.type === "vxlan" ? port.dstport : null,
+        policy: port.policy,
         rxPackets: 10,
         rxBytes: 1000,
         txPackets: 20,

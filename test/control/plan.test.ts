@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { SwitchSpec } from "../../src/control/config/specs.ts";
 import { keyOf, plan } from "../../src/control/plan.ts";
 import { planText } from "../../src/control/plan-text.ts";
+import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import type { BridgeSpec, MirrorSpec, PortSpec } from "../../src/dataplane/spec.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
 
@@ -42,13 +43,15 @@ function deal(
 ): PortSpec[] {
   const devices = new Set<string>();
   const left = [...tunnels];
+  // One of them differs between two plans, so that some ports change by their policy alone.
+  const policy = { ...OPEN_POLICY, isolated: isTap[0] };
   return places.flatMap((place, index): PortSpec[] => {
     if (isTap[index] && !devices.has(place.name)) {
       devices.add(place.name);
-      return [{ type: "tap", ...place, addresses: [], mtuBytes: left.length > 2 ? 1450 : null }];
+      return [{ type: "tap", ...place, addresses: [], mtuBytes: left.length > 2 ? 1450 : null, policy }];
     }
     const tunnel = left.pop();
-    return tunnel === undefined ? [] : [{ type: "vxlan", ...place, ...tunnel }];
+    return tunnel === undefined ? [] : [{ type: "vxlan", ...place, ...tunnel, policy }];
   });
 }
 
@@ -133,9 +136,25 @@ describe("for any two switches", () => {
 
 const BR0: BridgeSpec = { name: "br0", ageingSeconds: 300, addressesMax: 1024 };
 const vxlan = (name: string, vni: number): PortSpec => {
-  return { type: "vxlan", bridge: "br0", name, vni, remote: "10.0.0.1", local: null, dstport: 4789 };
+  return {
+    type: "vxlan",
+    bridge: "br0",
+    name,
+    vni,
+    remote: "10.0.0.1",
+    local: null,
+    dstport: 4789,
+    policy: OPEN_POLICY,
+  };
 };
-const tap = (name: string): PortSpec => ({ type: "tap", bridge: "br0", name, addresses: [], mtuBytes: null });
+const tap = (name: string): PortSpec => ({
+  type: "tap",
+  bridge: "br0",
+  name,
+  addresses: [],
+  mtuBytes: null,
+  policy: OPEN_POLICY,
+});
 const mirrorOf = (port: string): MirrorSpec => ({
   bridge: "br0",
   name: "m0",

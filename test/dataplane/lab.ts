@@ -24,6 +24,7 @@ import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reas
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { formatMac, parseMac } from "../../src/dataplane/mac.ts";
+import { OPEN_POLICY, type PortPolicy, policyBits } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { type Arrival, arena, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
@@ -39,6 +40,7 @@ export interface PortOptions {
   readonly remote?: string;
   /** Name of the underlay socket, as in `LabOptions.underlays`. */
   readonly underlay?: string;
+  readonly policy?: Partial<PortPolicy>;
 }
 
 export interface BridgeOptions {
@@ -70,6 +72,7 @@ interface LabPort {
   readonly device: MemoryDevice;
   /** null = a TAP. */
   readonly ingress: { readonly remote: string; readonly vni: number } | null;
+  policy: number;
 }
 
 interface LabMirror {
@@ -130,14 +133,15 @@ export class Lab {
     this.apply({ op: "set-bridge", memory, ageingSeconds });
   }
 
-  addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay }: PortOptions): void {
+  addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay, policy }: PortOptions): void {
     const index = this.allPorts.length + 1;
     const bare = name.startsWith("tap");
     const device = bare ? this.newDevice(false) : this.underlay(underlay ?? DEFAULT_UNDERLAY);
     const ingress = bare
       ? null
       : { remote: remote ?? `10.0.${index >> 8}.${index & 255}`, vni: vni ?? DEFAULT_VNI };
-    const port = { name, index, destination: index, bridge: this.bridgeIndex(bridge), device, ingress };
+    const place = { name, index, destination: index, bridge: this.bridgeIndex(bridge) };
+    const port = { ...place, device, ingress, policy: policyBits({ ...OPEN_POLICY, ...policy }) };
     this.ports.set(name, port);
     this.allPorts.push(port);
     if (bare) this.apply({ op: "add-device", device: device.index, make: device, fallback: device.index });
@@ -151,10 +155,10 @@ export class Lab {
 
   /** A port closes: the control thread writes its destination at once, then tells the engine. */
   bringDown(name: string): void {
-    const { index, destination, bridge } = this.port(name);
+    const { index, destination, bridge, policy } = this.port(name);
     this.loseDevice(name);
     this.apply({ op: "del-port", port: index });
-    this.apply({ op: "add-port", bridge, port: index, destination, device: -1, ingress: null });
+    this.apply({ op: "add-port", bridge, port: index, destination, policy, device: -1, ingress: null });
   }
 
   /** The moment before the engine hears that a port is down. */
@@ -163,11 +167,18 @@ export class Lab {
   }
 
   bringUp(name: string): void {
-    const { index, destination, bridge, device, ingress } = this.port(name);
+    const { index, destination, bridge, device, ingress, policy } = this.port(name);
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
     const from = ingress && { remote: parseAddress(ingress.remote).words, vni: ingress.vni };
-    this.apply({ op: "add-port", bridge, port: index, destination, device: device.index, ingress: from });
+    const place = { bridge, port: index, destination, device: device.index };
+    this.apply({ op: "add-port", ...place, policy, ingress: from });
+  }
+
+  /** Changes in place what a port may do; what is left out it may do. */
+  setPolicy(name: string, policy: Partial<PortPolicy>): void {
+    this.port(name).policy = policyBits({ ...OPEN_POLICY, ...policy });
+    this.bringUp(name);
   }
 
   /** What the device of a port refuses to transmit from now on. */

@@ -96,7 +96,14 @@ export class WorkersLab {
 
   addPort(worker: number, port: string): void {
     const index = this.ports.indexOf(port);
-    const common = { bridge: BRIDGE, port: index + 1, destination: index, device: index, ingress: null };
+    const common = {
+      bridge: BRIDGE,
+      port: index + 1,
+      destination: index,
+      device: index,
+      policy: 0,
+      ingress: null,
+    };
     this.apply(worker, { op: "add-port", ...common });
   }
 
@@ -149,7 +156,14 @@ export class WorkersLab {
     engine.apply({ op: "set-bridge", memory, ageingSeconds: this.ageingSeconds });
     devices.forEach((device, index) => {
       engine.apply({ op: "add-device", device: index, make: device, fallback: index });
-      const common = { bridge: BRIDGE, port: index + 1, destination: index, device: index, ingress: null };
+      const common = {
+        bridge: BRIDGE,
+        port: index + 1,
+        destination: index,
+        device: index,
+        policy: 0,
+        ingress: null,
+      };
       engine.apply({ op: "add-port", ...common });
     });
     return engine;

@@ -24,9 +24,17 @@ export function overviewText(overview: Overview): string {
   return `${lines.join("\n")}\n`;
 }
 
-function portLine({ type, vni, remote, local, dstport, mtu }: PortView): string {
-  if (type === "tap") return `type tap mtu ${mtu}`;
-  return `type vxlan vni ${vni} remote ${remote}${local === null ? "" : ` local ${local}`} dstport ${dstport}`;
+function portLine(port: PortView): string {
+  const { type, vni, remote, local, dstport, mtu } = port;
+  if (type === "tap") return `type tap mtu ${mtu}${policyText(port)}`;
+  const ends = `remote ${remote}${local === null ? "" : ` local ${local}`} dstport ${dstport}`;
+  return `type vxlan vni ${vni} ${ends}${policyText(port)}`;
+}
+
+/** What sets a port apart from one that may do everything. */
+function policyText({ isolated, learning, flood, bcast_flood, mcast_flood }: PortView): string {
+  const off = Object.entries({ learning, flood, bcast_flood, mcast_flood }).filter(([, isOn]) => !isOn);
+  return `${isolated ? " isolated true" : ""}${off.map(([word]) => ` ${word} false`).join("")}`;
 }
 
 function reasonLines({ state, reason }: { state: string; reason: string }): string[] {

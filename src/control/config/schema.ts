@@ -53,6 +53,15 @@ const underlay = mapping({
   workers: whole(1, limit.WORKERS_MAX, "a number of forwarding threads").default(1),
 });
 
+/** What a port may do in its bridge, in the words of bridge(8). */
+const policy = {
+  isolated: flag.optional(),
+  learning: flag.optional(),
+  flood: flag.optional(),
+  bcast_flood: flag.optional(),
+  mcast_flood: flag.optional(),
+};
+
 const vxlanPort = mapping({
   type: z.literal("vxlan"),
   vni: whole(0, limit.VNI_MAX, "a VNI, a whole number"),
@@ -61,6 +70,7 @@ const vxlanPort = mapping({
   local: unicastAddress.optional(),
   /** Left out: the underlay's. */
   dstport: dstport.optional(),
+  ...policy,
 });
 
 const tapPort = mapping({
@@ -68,6 +78,7 @@ const tapPort = mapping({
   address: oneOrMany(interfaceAddress, limit.TAP_ADDRESSES_MAX).optional(),
   /** Left out: what the VXLAN ports of the bridge can carry. */
   mtu: whole(limit.MTU_BYTES_MIN, limit.MTU_BYTES_MAX, "an MTU in bytes").optional(),
+  ...policy,
 });
 
 const port = z.discriminatedUnion("type", [vxlanPort, tapPort], {

@@ -1,6 +1,7 @@
 // The ports as the control thread knows them: it opens their sockets and TAPs, keeps their rows of the shared tables,
 // and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
-import { type Address, parseAddress, parsePrefix } from "../address.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type Address, parseAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
 import {
@@ -13,18 +14,20 @@ import {
   DESTINATION_VNI,
 } from "../destinations.ts";
 import { openRouteKernel } from "../io/next-hop.ts";
-import { addAddress, bringUp, closeTap, openTap, removeAddress } from "../io/tap.ts";
+import { bringUp, closeTap } from "../io/tap.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
+import { policyBits } from "../policy.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
-import { explainTap, textOf } from "./explain.ts";
+import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
 import { Paths } from "./paths.ts";
 import { Retry } from "./retry.ts";
 import { Rings, type RingVtep } from "./rings.ts";
+import { changeAddresses, makeTap } from "./taps.ts";
 import { type Underlay, Underlays } from "./underlays.ts";
 
 /** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
@@ -122,12 +125,14 @@ export class Ports {
     const before = port.spec;
     port.spec = spec;
     if (port.opened?.type === "tap" && spec.type === "tap" && before.type === "tap") {
-      this.setAddresses(before, spec);
+      changeAddresses(before, spec);
       await this.refreshTap(port);
+    } else if (!isDeepStrictEqual(before, { ...spec, policy: before.policy })) {
+      await this.close(port);
+      await this.open(port);
       return;
     }
-    await this.close(port);
-    await this.open(port);
+    await this.options.send(this.portCommands(port).filter((command) => command.op === "add-port"));
   }
 
   async del(bridge: string, name: string): Promise<void> {
@@ -278,23 +283,8 @@ export class Ports {
   }
 
   private openTap(spec: TapPortSpec, bridge: number): Opened {
-    let fd: number;
-    try {
-      fd = openTap(spec.name);
-    } catch (error) {
-      throw new Error(explainTap(error, spec.name));
-    }
     const mtuBytes = spec.mtuBytes ?? this.mtuOfBridge(bridge);
-    try {
-      bringUp(spec.name, mtuBytes);
-      for (const text of spec.addresses) {
-        const { address, prefixLength } = parsePrefix(text);
-        addAddress(spec.name, address, prefixLength);
-      }
-    } catch (error) {
-      closeTap(fd);
-      throw new Error(`the TAP device ${spec.name} cannot be configured: ${textOf(error)}`);
-    }
+    const fd = makeTap(spec, mtuBytes);
     return { type: "tap", device: this.deviceIndices.take(), fd, mtuBytes };
   }
 
@@ -306,19 +296,6 @@ export class Ports {
         smallest = Math.min(smallest, this.mtuBytes(port));
     }
     return smallest === MTU_MAX_BYTES ? MTU_DEFAULT_BYTES - overheadBytes(false) : smallest;
-  }
-
-  private setAddresses(before: TapPortSpec, after: TapPortSpec): void {
-    for (const text of before.addresses) {
-      if (after.addresses.includes(text)) continue;
-      const { address, prefixLength } = parsePrefix(text);
-      removeAddress(after.name, address, prefixLength);
-    }
-    for (const text of after.addresses) {
-      if (before.addresses.includes(text)) continue;
-      const { address, prefixLength } = parsePrefix(text);
-      addAddress(after.name, address, prefixLength);
-    }
   }
 
   /** Brings a TAP to the MTU that its bridge has by now. */
@@ -339,7 +316,7 @@ export class Ports {
 
   /** What the engines must be told about one port; a port that is down still stands in the flood list and counts drops. */
   private portCommands({ index: port, bridge, destination, opened, spec }: Port): ForwardingCommand[] {
-    const common = { op: "add-port", bridge, port, destination } as const;
+    const common = { op: "add-port", bridge, port, destination, policy: policyBits(spec.policy) } as const;
     if (opened?.type === "tap") {
       const { device, fd, mtuBytes } = opened;
       const receiver = port % this.options.workers;

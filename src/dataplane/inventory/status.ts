@@ -61,6 +61,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     remote: vxlan?.remote ?? null,
     local: vxlan?.local ?? null,
     dstport: vxlan?.dstport ?? null,
+    policy: spec.policy,
     rxPackets: counters[at + RX_PACKETS],
     rxBytes: counters[at + RX_BYTES],
     txPackets: counters[at + TX_PACKETS],

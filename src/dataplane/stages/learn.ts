@@ -4,10 +4,12 @@
 import type { Bridge } from "../bridge.ts";
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
+import * as destinationLayout from "../destinations.ts";
 import { Drop } from "../drop-reason.ts";
 import type { Fdb } from "../fdb.ts";
 import * as layout from "../frames.ts";
 import { isMulticast } from "../mac.ts";
+import * as policy from "../policy.ts";
 import type { Tables } from "../tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
@@ -25,7 +27,10 @@ const {
   FRAME_TARGET_LOW,
 } = layout;
 
-const { static_moved, split_horizon } = Drop;
+const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
+const { POLICY_ISOLATED, POLICY_NO_LEARNING } = policy;
+
+const { static_moved, split_horizon, isolated } = Drop;
 
 export interface LearnStages {
   /** Fetches the FDB slots of the batch from memory; pays only if an FDB is large. */
@@ -37,7 +42,7 @@ export interface LearnStages {
 }
 
 export function createLearn(tables: Tables): LearnStages {
-  const { frames, counters, bridges, portBridge } = tables;
+  const { frames, counters, destinations, bridges, portBridge, portPolicy } = tables;
   /** Of no meaning; it keeps the fetching from being optimised away. */
   let fetched = 0;
 
@@ -55,23 +60,29 @@ export function createLearn(tables: Tables): LearnStages {
   function learn(count: number, nowSeconds: number): void {
     let runPort = DROPPED_PORT;
     let fdb: Fdb | null = null;
+    let learns = true;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
       if (port !== runPort) {
         fdb = fdbOf(port);
+        learns = (portPolicy[port] & POLICY_NO_LEARNING) === 0;
         runPort = port;
       }
       const key = frames[at + FRAME_SOURCE_KEY];
-      if (!(fdb as Fdb).learn(key, frames[at + FRAME_SOURCE_LOW], frames[at + FRAME_SOURCE], nowSeconds)) {
-        drop(at, port, static_moved);
-      }
+      const low = frames[at + FRAME_SOURCE_LOW];
+      const source = frames[at + FRAME_SOURCE];
+      const permitted = learns
+        ? (fdb as Fdb).learn(key, low, source, nowSeconds)
+        : (fdb as Fdb).permits(key, low, source);
+      if (!permitted) drop(at, port, static_moved);
     }
   }
 
   function lookUp(count: number): void {
     let runPort = DROPPED_PORT;
     let fdb: Fdb | null = null;
+    let barred = 0;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
@@ -82,12 +93,19 @@ export function createLearn(tables: Tables): LearnStages {
       }
       if (port !== runPort) {
         fdb = fdbOf(port);
+        barred = portPolicy[port] & POLICY_ISOLATED;
         runPort = port;
       }
       const target = (fdb as Fdb).lookUp(key, frames[at + FRAME_TARGET_LOW]);
       frames[at + FRAME_TARGET] = target;
       if (target === frames[at + FRAME_SOURCE]) drop(at, port, split_horizon);
+      else if (barred !== 0 && target !== FLOOD && isIsolated(target)) drop(at, port, isolated);
     }
+  }
+
+  function isIsolated(destination: number): boolean {
+    const port = destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
+    return (portPolicy[port] & POLICY_ISOLATED) !== 0;
   }
 
   function fdbOf(port: number): Fdb {

@@ -1,0 +1,56 @@
+// Ports that may not do everything, changed while the switch runs, against real endpoints.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { waitUntil } from "../../src/control/lab/command.ts";
+import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import type { FdbRow, PortRow } from "./harness/rows.ts";
+
+const RELOAD_TIMEOUT_MS = 5000;
+const CLIENTS = ["client1", "client2"];
+
+let lab: KernelLab;
+beforeAll(async () => {
+  lab = await KernelLab.start();
+});
+afterAll(() => lab?.end());
+
+test("isolated clients reach the switch's own leg and not each other, from the next frame on", async () => {
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+  expect(await lab.client1.ping(CLIENT2.ipv6)).toBe(3);
+  const learntBefore = await learnt();
+  for (const port of CLIENTS) await lab.vxswitch("port", "set", "br0", port, "isolated=true");
+  expect(await learnt()).toEqual(expect.arrayContaining(learntBefore));
+  for (const address of [CLIENT2.ipv4, CLIENT2.ipv6])
+    expect(await lab.client1.ping(address, { waitSeconds: 0.5 })).toBe(0);
+  expect(await lab.drops("isolated")).toBeGreaterThan(0);
+  for (const peer of [lab.client1, lab.client2]) {
+    expect(await peer.ping(OWN_LEG.ipv4)).toBe(3);
+    expect(await peer.ping(OWN_LEG.ipv6)).toBe(3);
+  }
+  expect(await lab.vxswitch("show")).toMatch(/Port client1\n .*isolated true\n/);
+});
+
+test("a reload of the file opens them again, and a frame in between costs no address", async () => {
+  const learntBefore = await learnt();
+  lab.reload();
+  const open = async () =>
+    (await lab.show<PortRow & { isolated: boolean }>("ports")).every((p) => !p.isolated);
+  expect(await waitUntil(open, RELOAD_TIMEOUT_MS)).toBe(true);
+  expect(await lab.client2.ping(CLIENT1.ipv4)).toBe(3);
+  expect(await learnt()).toEqual(expect.arrayContaining(learntBefore));
+});
+
+test("a port that floods no broadcasts hears no ARP, and answers who knows its address", async () => {
+  await lab.vxswitch("port", "set", "br0", "client2", "bcast_flood=false");
+  await lab.client1.run("ip", "neigh", "flush", "dev", "vxlan0");
+  expect(await lab.client1.ping(CLIENT2.ipv4, { count: 1, waitSeconds: 0.5 })).toBe(0);
+  const mac = await lab.client2.mac("vxlan0");
+  await lab.client1.run("ip", "neigh", "replace", CLIENT2.ipv4, "lladdr", mac, "dev", "vxlan0");
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+  await lab.vxswitch("port", "set", "br0", "client2", "bcast_flood=");
+  await lab.client1.run("ip", "neigh", "flush", "all", "dev", "vxlan0");
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+});
+
+async function learnt(): Promise<Pick<FdbRow, "mac" | "port">[]> {
+  return (await lab.show<FdbRow>("fdb")).map(({ mac, port }) => ({ mac, port }));
+}
