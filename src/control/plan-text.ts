@@ -1,8 +1,8 @@
 // A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
-import type { PortPolicy } from "../dataplane/policy.ts";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { keyOf } from "./plan.ts";
+import { policyWords, unusualPolicy } from "./policy-words.ts";
 
 /** A word of the configuration and its value; "" = not set. */
 type Words = Readonly<Record<string, string>>;
@@ -42,23 +42,13 @@ function bridgeWords({ ageingSeconds, addressesMax }: BridgeSpec): Words {
 }
 
 function portWords(port: PortSpec): Words {
+  const policy = unusualPolicy(policyWords(port.policy));
   if (port.type === "tap") {
     const mtu = port.mtuBytes === null ? "" : String(port.mtuBytes);
-    return { address: port.addresses.join(","), mtu, ...policyWords(port.policy) };
+    return { address: port.addresses.join(","), mtu, ...policy };
   }
-  const { vni, remote, local, dstport, policy } = port;
-  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...policyWords(policy) };
-}
-
-/** What a port may do, where it differs from what is usual. */
-export function policyWords({ isolated, learning, flood, bcastFlood, mcastFlood }: PortPolicy): Words {
-  return {
-    isolated: isolated ? "true" : "",
-    learning: learning ? "" : "false",
-    flood: flood ? "" : "false",
-    bcast_flood: bcastFlood ? "" : "false",
-    mcast_flood: mcastFlood ? "" : "false",
-  };
+  const { vni, remote, local, dstport } = port;
+  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...policy };
 }
 
 /** What a mirror selects and where to, in the words of the configuration. */

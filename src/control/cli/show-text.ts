@@ -1,4 +1,5 @@
 // The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
+import { unusualPolicy } from "../policy-words.ts";
 import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
 import { table } from "./table.ts";
 
@@ -26,19 +27,20 @@ export function overviewText(overview: Overview): string {
 
 function portLine(port: PortView): string {
   const { type, vni, remote, local, dstport, mtu } = port;
-  if (type === "tap") return `type tap mtu ${mtu}${policyText(port)}`;
-  const ends = `remote ${remote}${local === null ? "" : ` local ${local}`} dstport ${dstport}`;
-  return `type vxlan vni ${vni} ${ends}${policyText(port)}`;
-}
-
-/** What sets a port apart from one that may do everything. */
-function policyText({ isolated, learning, flood, bcast_flood, mcast_flood }: PortView): string {
-  const off = Object.entries({ learning, flood, bcast_flood, mcast_flood }).filter(([, isOn]) => !isOn);
-  return `${isolated ? " isolated true" : ""}${off.map(([word]) => ` ${word} false`).join("")}`;
+  const policy = unusualPolicy(port);
+  if (type === "tap") return `type tap ${setPairs({ mtu, ...policy })}`;
+  return `type vxlan ${setPairs({ vni, remote, local, dstport, ...policy })}`;
 }
 
 function reasonLines({ state, reason }: { state: string; reason: string }): string[] {
   return state === "up" ? [] : [`            down: ${reason}`];
+}
+
+/** Without what is not set. */
+function setPairs(words: Readonly<Record<string, unknown>>): string {
+  return pairs(
+    Object.fromEntries(Object.entries(words).filter(([, value]) => value !== null && value !== "")),
+  );
 }
 
 function pairs(words: Readonly<Record<string, unknown>>): string {

@@ -1,6 +1,6 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
-import { OPEN_POLICY, type PortPolicy } from "../../dataplane/policy.ts";
 import type { BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import { policyOf } from "../policy-words.ts";
 import { ROTATE_FILES_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
 
@@ -33,8 +33,14 @@ function bridgeSpec(name: string, bridge: BridgeConfig): BridgeSpec {
 
 function portSpec({ underlay }: Config, bridge: string, name: string, port: PortConfig): PortSpec {
   if (port.type === "tap") {
-    const [addresses, mtuBytes] = [port.address ?? [], port.mtu ?? null];
-    return { type: "tap", bridge, name, addresses, mtuBytes, policy: policyOf(port) };
+    return {
+      type: "tap",
+      bridge,
+      name,
+      addresses: port.address ?? [],
+      mtuBytes: port.mtu ?? null,
+      policy: policyOf(port),
+    };
   }
   return {
     type: "vxlan",
@@ -45,16 +51,6 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     local: port.local ?? underlay.local ?? null,
     dstport: port.dstport ?? underlay.dstport,
     policy: policyOf(port),
-  };
-}
-
-function policyOf(port: PortConfig): PortPolicy {
-  return {
-    isolated: port.isolated ?? OPEN_POLICY.isolated,
-    learning: port.learning ?? OPEN_POLICY.learning,
-    flood: port.flood ?? OPEN_POLICY.flood,
-    bcastFlood: port.bcast_flood ?? OPEN_POLICY.bcastFlood,
-    mcastFlood: port.mcast_flood ?? OPEN_POLICY.mcastFlood,
   };
 }
 

@@ -16,6 +16,7 @@ import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
 import { keyOf } from "../plan.ts";
 import { mirrorWords } from "../plan-text.ts";
+import { policyWords } from "../policy-words.ts";
 import { VERSION } from "../version.ts";
 
 export type PortView = ReturnType<typeof portView>;
@@ -84,11 +85,7 @@ function portView(port: PortStatus) {
     remote: port.remote,
     local: port.local,
     dstport: port.dstport,
-    isolated: port.policy.isolated,
-    learning: port.policy.learning,
-    flood: port.policy.flood,
-    bcast_flood: port.policy.bcastFlood,
-    mcast_flood: port.policy.mcastFlood,
+    ...policyWords(port.policy),
     rx_packets: port.rxPackets,
     rx_bytes: port.rxBytes,
     tx_packets: port.txPackets,
