@@ -95,16 +95,7 @@ export class WorkersLab {
   }
 
   addPort(worker: number, port: string): void {
-    const index = this.ports.indexOf(port);
-    const common = {
-      bridge: BRIDGE,
-      port: index + 1,
-      destination: index,
-      device: index,
-      policy: 0,
-      ingress: null,
-    };
-    this.apply(worker, { op: "add-port", ...common });
+    this.apply(worker, portCommand(this.ports.indexOf(port)));
   }
 
   /** A worker has crashed: a new one begins over the same shared memory, and is told everything before it hears. */
@@ -156,16 +147,14 @@ export class WorkersLab {
     engine.apply({ op: "set-bridge", memory, ageingSeconds: this.ageingSeconds });
     devices.forEach((device, index) => {
       engine.apply({ op: "add-device", device: index, make: device, fallback: index });
-      const common = {
-        bridge: BRIDGE,
-        port: index + 1,
-        destination: index,
-        device: index,
-        policy: 0,
-        ingress: null,
-      };
-      engine.apply({ op: "add-port", ...common });
+      engine.apply(portCommand(index));
     });
     return engine;
   }
+}
+
+/** A port, its destination and its device have one number, but that ports begin with 1. */
+function portCommand(index: number): Command<MemoryDevice, never> {
+  const place = { bridge: BRIDGE, port: index + 1, destination: index, device: index };
+  return { op: "add-port", ...place, policy: 0, ingress: null };
 }

@@ -1,13 +1,11 @@
 // The running switch is changed under traffic by the ring: ports come and go at other addresses and UDP ports, at the very
 // address of those that stay too, and these lose and double no frame.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { waitUntil } from "../../src/control/lab/command.ts";
 import type { BridgeConfig } from "../../src/control/lab/config.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
 import { scenarioClient } from "../../src/control/lab/topology.ts";
 import { CLIENT1, CLIENT2, client, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { Peer, PeerScript } from "./harness/peer.ts";
-import type { PortRow } from "./harness/rows.ts";
 
 const VNI = 4100;
 const CLIENT3 = "192.168.0.3";
@@ -18,7 +16,6 @@ const FLOWS = 16;
 const COUNT = 3000;
 const EVERY_MS = 2;
 const IDLE_MS = 3000;
-const RELOAD_TIMEOUT_MS = 5000;
 const ALL_IN_ORDER = { flows: FLOWS, received: FLOWS * COUNT, overtaken: 0, repeated: 0 };
 
 describe.skipIf(inUserNamespace()).each([1, 2])("with %d forwarding threads", (workers) => {
@@ -49,44 +46,32 @@ describe.skipIf(inUserNamespace()).each([1, 2])("with %d forwarding threads", (w
     // At another address, at another UDP port, and at the very address of those that stay, by a socket of its own.
     ports.elsewhere = { type: "vxlan", vni: VNI, remote: "10.122.4.7", local: OTHER_ADDRESS };
     ports.beside = { type: "vxlan", vni: VNI, remote: "10.122.4.8", dstport: 4790 };
-    await reload();
+    await lab.reloadUntilUp();
     ports.here = { type: "vxlan", vni: VNI, remote: "10.122.4.9", local: OWN_LEG.underlay };
-    await reload();
+    await lab.reloadUntilUp();
     // One out, one in, at one stroke: the socket of the one may get the number that the other's had.
     delete ports.here;
     ports.other = { type: "vxlan", vni: VNI, remote: "10.122.4.9", local: OTHER_ADDRESS, dstport: 4791 };
-    await reload();
+    await lab.reloadUntilUp();
     lab.config.bridges.br0.ports.client3 = {
       type: "vxlan",
       vni: VNI,
       remote: CLIENT3_UNDERLAY,
       local: OWN_LEG.underlay,
     };
-    await reload();
+    await lab.reloadUntilUp();
     expect(await lab.peer("client3").ping(CLIENT1.ipv4)).toBe(3);
     expect(await lab.client2.ping(CLIENT3)).toBe(3);
     await lab.vxswitch("port", "del", "br1", "beside");
     delete ports.beside;
     delete ports.elsewhere;
-    await reload();
+    await lab.reloadUntilUp();
     expect(await datagramsOfSockets()).toBe(sockets);
 
     for (const sender of senders) await sender.result();
     const seen = await Promise.all(receivers.map((receiver) => receiver.result()));
     expect(seen).toEqual([ALL_IN_ORDER, ALL_IN_ORDER]);
   });
-
-  async function reload(): Promise<void> {
-    const ports = Object.values(lab.config.bridges).flatMap((bridge) => Object.keys(bridge.ports));
-    const wanted = ports.sort().join();
-    lab.reload();
-    const reached = async () => {
-      const up = (await lab.show<PortRow>("ports")).filter(({ state }) => state === "up");
-      const names = up.map(({ port }) => port);
-      return names.sort().join() === wanted;
-    };
-    expect(await waitUntil(reached, RELOAD_TIMEOUT_MS), lab.running.log()).toBe(true);
-  }
 
   async function datagramsOfSockets(): Promise<number> {
     return Number(/InDatagrams\s+(\d+)/.exec(await lab.test.run("nstat", "-asz", "UdpInDatagrams"))?.[1]);

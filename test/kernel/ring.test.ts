@@ -2,7 +2,7 @@
 // it does not carry takes the UDP socket or is dropped under a reason.
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sleep, waitUntil } from "../../src/control/lab/command.ts";
+import { sleep } from "../../src/control/lab/command.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
 import { scenarioClient } from "../../src/control/lab/topology.ts";
 import { NO_DEVICE } from "../../src/dataplane/io/probe.ts";
@@ -14,7 +14,6 @@ import { Capture, decode } from "./harness/capture.ts";
 import { compilePeer } from "./harness/compile.ts";
 import { CLIENT1, CLIENT2, client, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import { Peer } from "./harness/peer.ts";
-import type { PortRow } from "./harness/rows.ts";
 import { expectTcp, expectUdp } from "./harness/transfer.ts";
 
 const VXLAN_PORT = 4789;
@@ -64,10 +63,7 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     await lab.test.run("ip", "addr", "add", `${OTHER_ADDRESS}/16`, "dev", "eth0");
     const client1v6 = { type: "vxlan", vni: VNI_OF_IPV6, remote: CLIENT1_IPV6, local: TEST_IPV6 };
     lab.config.bridges.br0.ports.client1v6 = client1v6;
-    lab.reload();
-    const up = async () =>
-      (await lab.show<PortRow>("ports")).filter(({ state }) => state === "up").length === 4;
-    expect(await waitUntil(up, SETTLE_TIMEOUT_MS)).toBe(true);
+    await lab.reloadUntilUp();
     macs = { from: await lab.client1.mac("eth0"), to: await lab.test.mac("eth0") };
     seen = await Capture.start(lab.client2, "vxlan0", join(lab.directory, "seen.pcap"));
   });

@@ -10,7 +10,6 @@ import { Capture, decode } from "./harness/capture.ts";
 import { compilePeer } from "./harness/compile.ts";
 import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import { Peer } from "./harness/peer.ts";
-import type { PortRow } from "./harness/rows.ts";
 
 const VXLAN_PORT = 4789;
 const VNI = 4100;
@@ -61,10 +60,7 @@ describe.skipIf(inUserNamespace())("a burst of frames", () => {
     await lab.client2.run("ip", "link", "set", "vxlan6", "up");
     const client2v6 = { type: "vxlan", vni: VNI_OF_IPV6, remote: CLIENT2_IPV6, local: TEST_IPV6 };
     lab.config.bridges.br0.ports.client2v6 = client2v6;
-    lab.reload();
-    const up = async () =>
-      (await lab.show<PortRow>("ports")).filter(({ state }) => state === "up").length === 4;
-    expect(await waitUntil(up, SETTLE_TIMEOUT_MS)).toBe(true);
+    await lab.reloadUntilUp();
     // The kernel then knows the next hop, and a path leads there.
     expect(await lab.test.ping(CLIENT2.underlay)).toBe(3);
     expect(await lab.test.ping(CLIENT2_IPV6)).toBe(3);

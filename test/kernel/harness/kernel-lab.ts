@@ -23,6 +23,7 @@ import {
   type TestSpec,
 } from "../../../src/control/lab/topology.ts";
 import { Peer } from "./peer.ts";
+import type { PortRow } from "./rows.ts";
 
 /** Namespaces of kernel tests start with this word and the process that runs them. */
 export const LAB_FAMILY = "vxlab-run";
@@ -149,6 +150,18 @@ export class KernelLab {
   reload(): void {
     writeFileSync(this.files.config, configText(this.config));
     this.running.signal("SIGHUP");
+  }
+
+  /** The same, and waits until the switch has exactly the ports of the configuration, all of them up. */
+  async reloadUntilUp(): Promise<void> {
+    const wanted = Object.values(this.config.bridges).flatMap(({ ports }) => Object.keys(ports));
+    this.reload();
+    const reached = async () => {
+      const up = (await this.show<PortRow>("ports")).filter(({ state }) => state === "up");
+      const names = up.map(({ port }) => port);
+      return names.sort().join() === wanted.sort().join();
+    };
+    expect(await waitUntil(reached, SETTLE_TIMEOUT_MS), this.running.log()).toBe(true);
   }
 
   /**
