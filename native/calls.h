@@ -44,11 +44,6 @@ napi_value route_events_read(napi_env env, napi_callback_info info);
 napi_value link_index(napi_env env, napi_callback_info info);
 napi_value link_set(napi_env env, napi_callback_info info);
 napi_value link_address(napi_env env, napi_callback_info info);
-napi_value link_is_queued(napi_env env, napi_callback_info info);
-// singles.c
-napi_value singles_open(napi_env env, napi_callback_info info);
-napi_value singles_error(napi_env env, napi_callback_info info);
-napi_value singles_close(napi_env env, napi_callback_info info);
 // packet-socket.c
 napi_value packet_open(napi_env env, napi_callback_info info);
 napi_value packet_device(napi_env env, napi_callback_info info);

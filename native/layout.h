@@ -45,9 +45,8 @@ enum {
 // A path: how frames reach a destination past the UDP sockets. The control thread writes the one that is not in use.
 enum {
   PATH_TUNNEL = 0,        // descriptor + 1 of the TAP that takes super-frames whole, 0 = none
-  PATH_SINGLES = 1,       // reserved for frames one by one, 0 = none
+  PATH_TRAINS = 1,        // descriptor + 1 of the packet socket that takes trains, 0 = none
   PATH_HEADER_BYTES = 2,  // 50 over IPv4, 70 over IPv6
-  PATH_TRAINS = 3,        // descriptor + 1 of the packet socket that takes trains, 0 = none
   PATH_HEADER = 4,        // 18 words: the outer headers, see outer-header.h
   PATH_WORDS = 24,
 };

@@ -85,21 +85,3 @@ napi_value link_address(napi_env env, napi_callback_info info) {
   int error = carry_out(&request);
   return error ? throw_errno(env, add ? "RTM_NEWADDR" : "RTM_DELADDR", error) : undefined_value(env);
 }
-
-// linkIsQueued(ifindex) -> 1 if frames wait in a queueing discipline of the device, 0 if it has none (tc-noqueue), or -errno.
-napi_value link_is_queued(napi_env env, napi_callback_info info) {
-  static const char no_queue[] = "noqueue";
-  struct arguments a = arguments_of(env, info);
-  int ifindex = take_int(&a);
-  if (!a.ok) return NULL;
-  int fd = rtnl_open();
-  if (fd < 0) return int_value(env, fd);
-  struct rtnl_request request = rtnl_request(RTM_GETLINK, 0, sizeof request.link);
-  request.link = (struct ifinfomsg){.ifi_index = ifindex};
-  struct rtnl_answer answer;
-  int error = rtnl_ask(fd, &request, RTM_NEWLINK, &answer);
-  close(fd);
-  if (error) return int_value(env, -error);
-  struct bytes queue = rtnl_attribute(&answer, sizeof(struct ifinfomsg), IFLA_QDISC);
-  return int_value(env, queue.length < sizeof no_queue || memcmp(queue.at, no_queue, sizeof no_queue) != 0);
-}

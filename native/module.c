@@ -1,5 +1,5 @@
-// The addon: batched I/O over file descriptors and typed arrays. It knows nothing of bridges, and keeps no state of its own
-// but the rings of singles.c, which are the process's; any thread may load it.
+// The addon: batched I/O over file descriptors and typed arrays. It knows nothing of bridges and keeps no state: any
+// thread may load it.
 #include "calls.h"
 
 static void offer(napi_env env, napi_value exports, const char *name, napi_callback call) {
@@ -38,10 +38,6 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "linkIndex", link_index);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
-  offer(env, exports, "linkIsQueued", link_is_queued);
-  offer(env, exports, "singlesOpen", singles_open);
-  offer(env, exports, "singlesError", singles_error);
-  offer(env, exports, "singlesClose", singles_close);
   offer(env, exports, "packetOpen", packet_open);
   offer(env, exports, "packetDevice", packet_device);
   offer(env, exports, "classifierOpen", classifier_open);

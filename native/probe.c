@@ -1,4 +1,4 @@
-// What kinds of sockets the kernel lets this process have: each opened, set and closed again. For `vxswitch doctor`;
+// Which options the kernel grants a UDP socket: each set on one that is closed again. For `vxswitch doctor`;
 // nothing is bound and nothing sent.
 #include <errno.h>
 #include <netinet/udp.h>
@@ -8,30 +8,25 @@
 #include "arguments.h"
 #include "calls.h"
 
-enum { PROBE_UDP_SEGMENT = 0, PROBE_UDP_GRO = 1, PROBE_XDP = 2 };
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
+enum { PROBE_UDP_SEGMENT = 0, PROBE_UDP_GRO = 1 };
 
 static const struct {
   const char *call;
-  int family, type, option, value;
+  int option, value;
 } PROBES[] = {
-    [PROBE_UDP_SEGMENT] = {"UDP_SEGMENT", AF_INET, SOCK_DGRAM, UDP_SEGMENT, 1400},
-    [PROBE_UDP_GRO] = {"UDP_GRO", AF_INET, SOCK_DGRAM, UDP_GRO, 1},
-    [PROBE_XDP] = {"socket AF_XDP", AF_XDP, SOCK_RAW, 0, 0},
+    [PROBE_UDP_SEGMENT] = {"UDP_SEGMENT", UDP_SEGMENT, 1400},
+    [PROBE_UDP_GRO] = {"UDP_GRO", UDP_GRO, 1},
 };
 
-// socketProbe(kind): throws the errno with which the kernel refuses such a socket.
+// socketProbe(kind): throws the errno with which the kernel refuses the option.
 napi_value socket_probe(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
-  uint32_t kind = take_uint(&a, PROBE_XDP);
+  uint32_t kind = take_uint(&a, PROBE_UDP_GRO);
   if (!a.ok) return NULL;
-  int fd = socket(PROBES[kind].family, PROBES[kind].type | SOCK_CLOEXEC, 0);
-  if (fd < 0) return throw_errno(env, PROBES[kind].call, errno);
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return throw_errno(env, "socket", errno);
   int value = PROBES[kind].value;
-  int failed = value != 0 && setsockopt(fd, SOL_UDP, PROBES[kind].option, &value, sizeof value) < 0;
+  int failed = setsockopt(fd, SOL_UDP, PROBES[kind].option, &value, sizeof value) < 0;
   int error = errno;
   close(fd);
   return failed ? throw_errno(env, PROBES[kind].call, error) : undefined_value(env);

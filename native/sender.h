@@ -1,5 +1,4 @@
-// One call of udpTransmit: the batch, the order in which its copies leave, and what stands ready to be sent. Its copies leave
-// in trains (send-trains.c) or one by one (send-singles.c).
+// One call of udpTransmit: the batch, the order in which its copies leave, and the trains that stand ready (send-trains.c).
 #ifndef VXSWITCH_SENDER_H
 #define VXSWITCH_SENDER_H
 
@@ -8,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "layout.h"
-#include "singles.h"
 #include "train-order.h"
 
 enum {
@@ -40,18 +38,9 @@ struct sender {
   uint32_t staging_used;
   uint32_t failed;
   bool open;  // the last train takes more frames
-  bool may_send_singles;
   uint32_t train_count;
   struct train trains[TRAINS_MAX];
   uint16_t order[COPIES_MAX];
-  uint32_t singles_used;  // numbers of the rings to which frames were written, a bit each
-  uint8_t singles_ring[COPIES_MAX];  // of the copy at a position, its number + 1; 0 = it left in a train
-};
-
-// Where single frames leave: a path and its ring, or NULL for both.
-struct singles_way {
-  const int32_t *path;
-  struct singles *ring;
 };
 
 static inline int32_t *copy_at(const struct sender *s, uint32_t position) {
@@ -89,13 +78,5 @@ int32_t send_drop_of(int error);
 
 // Sends all trains that stand ready, and empties the staging area.
 void send_trains(struct sender *s);
-
-// How the copies at `first` to `end` - 1, which stand together in `order`, leave: by the way returned, or in trains (none).
-// It is decided for all of them, so that none overtakes another of its flow.
-struct singles_way singles_for(const struct sender *s, uint32_t first, uint32_t end);
-
-// Writes a copy to the ring; `send_singles` then sends what was written in the batch of `count` copies.
-void push_single(struct sender *s, uint32_t position, const struct singles_way *way);
-void send_singles(struct sender *s, uint32_t count);
 
 #endif

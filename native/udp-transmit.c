@@ -125,21 +125,15 @@ static void transmit(struct sender *s, uint32_t count) {
   order_copies(s, count);
   for (uint32_t first = 0, end; first < count; first = end) {
     end = end_of_group(s, first, count);
-    struct singles_way way = singles_for(s, first, end);
     s->open = false;
-    for (uint32_t position = first; position < end; position++) {
-      if (way.ring) push_single(s, position, &way);
-      else append_copy(s, position);
-    }
+    for (uint32_t position = first; position < end; position++) append_copy(s, position);
   }
   send_trains(s);
-  send_singles(s, count);
 }
 
-// udpTransmit(ipv6, sockets, ports, arena, frames, copies, count, destinations, staging, singles) -> how many copies failed;
+// udpTransmit(ipv6, sockets, ports, arena, frames, copies, count, destinations, staging) -> how many copies failed;
 // each copy's result word says why. `ports` are the sockets' own: a flow leaves by one of them whatever way its frames take.
-// `staging` holds at least one whole super-frame cut in segments. `singles`: this thread is the one that may use the rings
-// for single frames. Never blocks.
+// `staging` holds at least one whole super-frame cut in segments. Never blocks.
 napi_value udp_transmit(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct sender s;
@@ -152,7 +146,6 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   uint32_t count = take_uint(&a, COPIES_MAX);
   s.destinations = take_words(&a);
   s.staging = take_bytes(&a);
-  s.may_send_singles = take_uint(&a, 1);
   if (!a.ok) return NULL;
   if (s.sockets.count == 0 || s.ports.count < s.sockets.count || count > s.copies.count / COPY_WORDS ||
       s.staging.length < TRAIN_BYTES_MAX)
@@ -160,9 +153,8 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < count; i++)
     if (!valid_copy(&s, s.copies.at + i * COPY_WORDS)) return throw_errno(env, "udpTransmit: copy out of bounds", EINVAL);
   for (uint32_t i = 0; i < count; i++) s.copies.at[i * COPY_WORDS + COPY_RESULT] = 0;
-  s.staging_used = s.failed = s.train_count = s.singles_used = 0;
+  s.staging_used = s.failed = s.train_count = 0;
   s.open = false;
-  memset(s.singles_ring, 0, count);
   transmit(&s, count);
   return int_value(env, (int32_t)s.failed);
 }

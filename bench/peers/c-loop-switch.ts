@@ -143,7 +143,7 @@ function carryOut(command: ForwardingCommand): undefined {
 function makeDevice({ device, make: [make] }: Extract<ForwardingCommand, { op: "add-device" }>): Device {
   if (make.type === "ring") return new RingReceiver(make.socket, arena, frames, vteps);
   if (make.type === "tap") throw new Error("this switch has no TAP");
-  underlay = new UdpUnderlay(device, make.sockets, arena, frames, destinations, make.singles);
+  underlay = new UdpUnderlay(device, make.sockets, arena, frames, destinations);
   return underlay;
 }
 

@@ -25,11 +25,9 @@ export const DESTINATION_SHIFT = 6;
 
 /** Descriptor + 1 of the TAP that takes super-frames whole, 0 = none. */
 export const PATH_TUNNEL = 0;
-/** Reserved for frames one by one, 0 = none. */
-export const PATH_SINGLES = 1;
-export const PATH_HEADER_BYTES = 2;
 /** Descriptor + 1 of the packet socket that takes trains, 0 = none. */
-export const PATH_TRAINS = 3;
+export const PATH_TRAINS = 1;
+export const PATH_HEADER_BYTES = 2;
 /** The outer headers as outer-header.ts builds them. */
 export const PATH_HEADER = 4;
 export const PATH_WORDS = 24;

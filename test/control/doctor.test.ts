@@ -33,8 +33,18 @@ describe("a machine", () => {
     expect(code).toBe(0);
     expect(notOk(findings)).toEqual({});
     expect(findings.map(({ check }) => check)).toEqual([
-      ...["kernel", "node", "addon", "udp_port", "receive_buffer", "udp_segment", "udp_gro", "tap"],
-      ...["classifier", "ring_buffer", "tcx", "tunnel_tap", "af_xdp", "processors"],
+      ...[
+        "kernel",
+        "node",
+        "addon",
+        "udp_port",
+        "receive_buffer",
+        "udp_segment",
+        "udp_gro",
+        "packet_socket",
+        "tap",
+      ],
+      ...["classifier", "ring_buffer", "tcx", "tunnel_tap", "processors"],
     ]);
     for (const { evidence, remedy, needed_for: neededFor } of findings) {
       expect([evidence, neededFor]).not.toContain("");
@@ -51,7 +61,7 @@ describe("a machine", () => {
     ["tcx", { link: FAULT }],
     ["ring_buffer", { ring: FAULT }],
     ["tunnel_tap", { tunnel: FAULT }],
-    ["af_xdp", { xdp: FAULT }],
+    ["packet_socket", { trains: FAULT }],
   ];
   test.each(OPTIONAL)("without %s can forward all the same", async (check, differences) => {
     const { code, findings } = await doctor(differences);
@@ -110,20 +120,24 @@ describe("a machine", () => {
   });
 
   test("that answers with an unforeseen error still gets a remedy", async () => {
-    const { findings } = await doctor({ xdp: { why: "socket AF_XDP: Strange", remedy: "" } });
-    expect(findings.find(({ check }) => check === "af_xdp")?.remedy).toBe("report it with this output");
+    const { findings } = await doctor({ trains: { why: "socket AF_PACKET: Strange", remedy: "" } });
+    expect(findings.find(({ check }) => check === "packet_socket")?.remedy).toBe(
+      "report it with this output",
+    );
   });
 });
 
 describe("for people", () => {
   test("each finding is one line, and its remedy stands behind an arrow", async () => {
-    harness.abilities = { ...EVERYTHING, xdp: FAULT };
+    harness.abilities = { ...EVERYTHING, trains: FAULT };
     const { code, out } = await harness.run("doctor");
     expect(code).toBe(0);
     const lines = out.trimEnd().split("\n");
     expect(lines).toHaveLength(15);
     expect(lines[1]).toMatch(/^kernel +ok +forwarding +Linux 6\.18\.44-generic$/);
-    expect(out).toMatch(/^af_xdp +missing +single frames by AF_XDP +it is not there -> fetch it$/m);
+    expect(out).toMatch(
+      /^packet_socket +missing +trains past the UDP sockets +it is not there -> fetch it$/m,
+    );
   });
 
   test("data goes to stdout; that no daemon answers is a word on stderr", async () => {

@@ -17,5 +17,5 @@ export const EVERYTHING: Abilities = {
   link: null,
   ring: null,
   tunnel: null,
-  xdp: null,
+  trains: null,
 };

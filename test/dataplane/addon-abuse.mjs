@@ -220,7 +220,6 @@ function randomCalls(calls) {
       below(9),
       destinations,
       staging,
-      below(2),
     ]);
     attempt("tapTransmit", [NO_FD, arena, frames, copies, below(9), below(3000)]);
     attempt("udpReceive", [NO_FD, arena, frames, below(4000), below(4000), below(130)]);
@@ -256,11 +255,11 @@ function receiveFromRing() {
   attempt("ringSleep", values.slice(0, 2));
 }
 
-/** A path for super-frames, right or nearly so, to a descriptor that is none. */
+/** A path, right or nearly so, to descriptors that are none. */
 function addPath(destinations, at) {
   const path = [16, 40, 0, below(70)][below(4)];
   destinations[at + 11] = path;
-  const words = [NO_FD + 1, below(20), [50, 70, random() | 0][below(3)], below(2) * (NO_FD + 1)];
+  const words = [NO_FD + 1, below(2) * (NO_FD + 1), [50, 70, random() | 0][below(3)]];
   if (path <= 40) destinations.set(words, at + path);
 }
 

@@ -310,7 +310,7 @@ function udpTransmit(addon: Native, transmission: Transmission): number {
   const { sockets = Int32Array.of(NO_FD), ports = WORDS, count = 1, staging = STAGING } = transmission;
   const { frames, copies } = tables(transmission);
   const destinations = new Int32Array(4 * DESTINATION_WORDS).fill(1500);
-  return addon.udpTransmit(0, sockets, ports, BYTES, frames, copies, count, destinations, staging, 1);
+  return addon.udpTransmit(0, sockets, ports, BYTES, frames, copies, count, destinations, staging);
 }
 
 function tapTransmit(addon: Native, transmission: Transmission): number {

@@ -8,7 +8,6 @@ import {
   DESTINATION_WORDS,
   PATH_HEADER,
   PATH_HEADER_BYTES,
-  PATH_SINGLES,
   PATH_TRAINS,
   PATH_TUNNEL,
   PATH_WORDS,
@@ -38,13 +37,12 @@ class FakeExits {
   readonly refused = new Set<number>();
   used: ReadonlySet<number> = new Set();
   readonly tunnels = { refusal: "", openCount: 1 };
-  readonly singles = { refusal: "", openCount: 1 };
   readonly trains = { refusal: "", openCount: 1 };
 
   acquire(ifindex: number): ExitsOfDevice {
     return this.refused.has(ifindex)
-      ? { trainsFd: -1, tunnelFd: -1, singles: -1 }
-      : { trainsFd: 200 + ifindex, tunnelFd: 100 + ifindex, singles: 4 };
+      ? { trainsFd: -1, tunnelFd: -1 }
+      : { trainsFd: 200 + ifindex, tunnelFd: 100 + ifindex };
   }
 
   sweep(used: ReadonlySet<number>): void {
@@ -71,8 +69,8 @@ const remoteMac = (at: number): number =>
 test("a next hop makes a path of exits and headers, within the destination's row", () => {
   paths.set(DESTINATION, HOP, END);
   const path = pathAt(inUse());
-  const exits = [path[PATH_TRAINS], path[PATH_TUNNEL], path[PATH_SINGLES]];
-  expect([...exits, path[PATH_HEADER_BYTES]]).toEqual([203, 103, 5, 50]);
+  const exits = [path[PATH_TRAINS], path[PATH_TUNNEL]];
+  expect([...exits, path[PATH_HEADER_BYTES]]).toEqual([203, 103, 50]);
   expect(remoteMac(inUse())).toBe(1);
   expect(destinations.subarray(0, ROW).every((word) => word === 0)).toBe(true);
 });

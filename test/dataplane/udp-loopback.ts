@@ -60,7 +60,7 @@ export function end(address: string, port: number): End {
     arena,
     frames,
     destinations,
-    underlay: new UdpUnderlay(0, sockets, arena, frames, destinations, false),
+    underlay: new UdpUnderlay(0, sockets, arena, frames, destinations),
   };
 }
 

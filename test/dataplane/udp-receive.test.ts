@@ -106,7 +106,6 @@ describe("receiving", () => {
       receiver.arena,
       receiver.frames,
       receiver.destinations,
-      false,
     );
     expect(closed.receive()).toBe(-EBADF);
   });

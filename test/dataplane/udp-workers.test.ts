@@ -53,7 +53,7 @@ function over({ arena, frames, destinations }: End, sockets: UdpSockets): End {
     arena,
     frames,
     destinations,
-    underlay: new UdpUnderlay(0, sockets, arena, frames, destinations, false),
+    underlay: new UdpUnderlay(0, sockets, arena, frames, destinations),
   };
 }
 

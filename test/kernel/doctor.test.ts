@@ -55,7 +55,7 @@ describe("the machine", () => {
   test("without privileges lacks what takes them, each with a remedy, and can forward all the same", async () => {
     const { code, findings, stderr } = await doctor(lab, WITHOUT_ANY);
     expect(code, stderr).toBe(0);
-    for (const check of ["tap", "classifier", "tcx", "ring_buffer", "tunnel_tap", "af_xdp"]) {
+    for (const check of ["tap", "classifier", "tcx", "ring_buffer", "tunnel_tap", "packet_socket"]) {
       expect(findings.get(check), check).toMatchObject({ state: "missing" });
       expect(findings.get(check)?.remedy, check).toContain("root");
     }

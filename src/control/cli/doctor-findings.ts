@@ -26,7 +26,7 @@ const MEBIBYTE = 1 << 20;
 
 /** What the machine offers and lacks; `daemon` is the switch that runs, null if none answers. */
 export function machineFindings(abilities: Abilities, daemon: Overview | null): Finding[] {
-  const { addon, udpSegment, udpGro, tap, classifier, link, ring, tunnel, xdp } = abilities;
+  const { addon, udpSegment, udpGro, tap, classifier, link, ring, tunnel, trains } = abilities;
   const on = tap === null ? "on a TAP of its own" : "as far as can be tried without a TAP";
   return [
     kernelFinding(abilities),
@@ -36,6 +36,7 @@ export function machineFindings(abilities: Abilities, daemon: Overview | null): 
     bufferFinding(abilities),
     attempted("udp_segment", "frames in trains", udpSegment, "a UDP socket takes UDP_SEGMENT"),
     attempted("udp_gro", "datagrams received in trains", udpGro, "a UDP socket takes UDP_GRO"),
+    attempted("packet_socket", "trains past the UDP sockets", trains, "one was opened and closed"),
     attempted("tap", "TAP ports, mirrors to a TAP", tap, "a TAP was opened and closed"),
     attempted("classifier", RING, classifier, "bpf(2) made its map"),
     attempted("ring_buffer", RING, ring, "bpf(2) made a ring buffer"),
@@ -46,7 +47,6 @@ export function machineFindings(abilities: Abilities, daemon: Overview | null): 
       tunnel,
       "a TAP took tunnel offloads and a redirect",
     ),
-    attempted("af_xdp", "single frames by AF_XDP", xdp, "an AF_XDP socket was opened"),
     processorFinding(abilities, daemon),
   ];
 }

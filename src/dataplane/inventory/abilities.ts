@@ -12,6 +12,7 @@ import {
   socketFault,
   tapFault,
   textOf,
+  trainsFault,
   tunnelFault,
 } from "./explain.ts";
 import { type Holder, udpPortHolder } from "./port-holder.ts";
@@ -41,7 +42,8 @@ export interface Abilities {
   readonly ring: Attempt;
   /** A TAP by which super-frames leave whole. */
   readonly tunnel: Attempt;
-  readonly xdp: Attempt;
+  /** A packet socket by which trains leave. */
+  readonly trains: Attempt;
 }
 
 /** Tries everything; opens nothing that stays. `port` is the UDP port to look at. */
@@ -66,7 +68,7 @@ export function probeAbilities(port: number): Abilities {
     receiveBuffer: { attempt: buffer, wantedBytes: SOCKET_BUFFER_BYTES, grantedBytes },
     udpSegment: withAddon(() => probe.trySocket(probe.PROBE_UDP_SEGMENT), optionFault),
     udpGro: withAddon(() => probe.trySocket(probe.PROBE_UDP_GRO), optionFault),
-    xdp: withAddon(() => probe.trySocket(probe.PROBE_XDP), optionFault),
+    trains: withAddon(probe.tryTrains, trainsFault),
     ...probeDevices(addon),
   };
 }

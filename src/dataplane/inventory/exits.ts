@@ -1,9 +1,8 @@
-// The ways out past the UDP sockets, for each device that leads to a remote: a packet socket for trains, a tunnel TAP for
-// super-frames, a transmit ring for single frames. Opened when a path first needs them; where one is refused, its frames
-// take the sockets. A device that no path uses any more (it is gone, the route has moved) keeps them for a while: one that
-// comes back soon finds them still there, and a forwarding thread in the middle of a batch finds them valid.
+// The ways out past the UDP sockets, for each device that leads to a remote: a packet socket for trains and single frames, a
+// tunnel TAP for super-frames. Opened when a path first needs them; where one is refused, its frames take the sockets.
+// A device that no path uses any more (it is gone, the route has moved) keeps them for a while: one that comes back soon
+// finds them still there, and a forwarding thread in the middle of a batch finds them valid.
 import { monotonicMs } from "../clock.ts";
-import { closeSingles, isQueued, openSingles, singlesError } from "../io/singles.ts";
 import { closeTrains, openTrains, trainsLeaveBy } from "../io/trains.ts";
 import { closeTunnel, openTunnel } from "../io/tunnel.ts";
 import { textOf } from "./explain.ts";
@@ -32,11 +31,6 @@ const TUNNEL: ExitKind<ReturnType<typeof openTunnel>> = {
   open: (ifindex) => openTunnel(`vxs${ifindex}`, ifindex),
   close: closeTunnel,
   isDead: () => false,
-};
-const SINGLES: ExitKind<number> = {
-  open: openSingles,
-  close: closeSingles,
-  isDead: (ring) => singlesError(ring) !== 0,
 };
 
 /** One exit of one device, opened again after ever longer pauses where it was refused. */
@@ -84,9 +78,6 @@ class Exit<T> {
 interface DeviceExits {
   readonly trains: Exit<number>;
   readonly tunnel: Exit<ReturnType<typeof openTunnel>>;
-  readonly singles: Exit<number>;
-  /** Frames wait in the device's queue: single frames that leave by the ring would pass them by. */
-  isQueued: boolean;
   usedMs: number;
 }
 
@@ -97,14 +88,13 @@ export interface ExitsStatus {
   readonly refusal: string;
 }
 
-/** Descriptors, and the number of the ring for single frames; -1 for what there is not. */
+/** Descriptors; -1 for what there is not. */
 export interface ExitsOfDevice {
   readonly trainsFd: number;
   readonly tunnelFd: number;
-  readonly singles: number;
 }
 
-const NO_EXITS: ExitsOfDevice = { trainsFd: -1, tunnelFd: -1, singles: -1 };
+const NO_EXITS: ExitsOfDevice = { trainsFd: -1, tunnelFd: -1 };
 
 export class Exits {
   private readonly devices = new Map<number, DeviceExits>();
@@ -117,25 +107,19 @@ export class Exits {
     return statusOf(Array.from(this.devices.values(), ({ tunnel }) => tunnel));
   }
 
-  get singles(): ExitsStatus {
-    return statusOf(Array.from(this.devices.values(), ({ singles }) => singles));
-  }
-
   /** What leads to a device. */
   acquire(ifindex: number): ExitsOfDevice {
     const nowMs = monotonicMs();
     let exits = this.devices.get(ifindex);
     if (!exits) {
       if (this.devices.size >= DEVICES_WITH_EXITS_MAX) return NO_EXITS;
-      const [trains, tunnel, singles] = [new Exit(TRAINS), new Exit(TUNNEL), new Exit(SINGLES)];
-      exits = { trains, tunnel, singles, isQueued: isQueued(ifindex), usedMs: nowMs };
+      exits = { trains: new Exit(TRAINS), tunnel: new Exit(TUNNEL), usedMs: nowMs };
       this.devices.set(ifindex, exits);
     }
     exits.usedMs = nowMs;
     return {
       trainsFd: exits.trains.acquire(ifindex, nowMs) ?? -1,
       tunnelFd: exits.tunnel.acquire(ifindex, nowMs)?.fd ?? -1,
-      singles: (exits.isQueued ? null : exits.singles.acquire(ifindex, nowMs)) ?? -1,
     };
   }
 
@@ -145,7 +129,6 @@ export class Exits {
     for (const [ifindex, exits] of this.devices) {
       if (usedIfindexes.has(ifindex)) exits.usedMs = nowMs;
       for (const exit of exitsOf(exits)) exit.sweep(ifindex);
-      exits.isQueued = isQueued(ifindex);
       if (nowMs - exits.usedMs < UNUSED_MS) continue;
       this.close(exits);
       this.devices.delete(ifindex);
@@ -162,8 +145,8 @@ export class Exits {
   }
 }
 
-function exitsOf({ trains, tunnel, singles }: DeviceExits): Pick<Exit<unknown>, "sweep" | "close">[] {
-  return [trains, tunnel, singles];
+function exitsOf({ trains, tunnel }: DeviceExits): Pick<Exit<unknown>, "sweep" | "close">[] {
+  return [trains, tunnel];
 }
 
 function statusOf(exits: readonly { value: unknown; refusal: string }[]): ExitsStatus {

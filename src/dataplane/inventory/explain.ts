@@ -114,21 +114,22 @@ export function tunnelFault(error: unknown): Fault {
   }
 }
 
-/** Of a kind of socket that this process cannot have. */
-export function optionFault(error: unknown): Fault {
+/** Of the packet socket by which trains leave; io/trains.ts says why. */
+export function trainsFault(error: unknown): Fault {
   switch (errorCode(error)) {
     case "EPERM":
-      return {
-        why: "it needs the capability CAP_NET_RAW",
-        remedy: `run as root, or ${inUnit("CAP_NET_RAW")}`,
-      };
-    case "EAFNOSUPPORT":
-      return { why: textOf(error), remedy: "boot a kernel that is built with it (CONFIG_XDP_SOCKETS)" };
+      return { why: textOf(error), remedy: `run as root, or ${inUnit("CAP_NET_RAW")}` };
     case "ENOPROTOOPT":
-      return { why: textOf(error), remedy: "boot Linux 5.0 or newer" };
+      return { why: textOf(error), remedy: "boot Linux 6.5 or newer" };
     default:
       return { why: textOf(error), remedy: "" };
   }
+}
+
+/** Of an option of a UDP socket. */
+export function optionFault(error: unknown): Fault {
+  const remedy = errorCode(error) === "ENOPROTOOPT" ? "boot Linux 5.0 or newer" : "";
+  return { why: textOf(error), remedy };
 }
 
 function inUnit(capabilities: string): string {

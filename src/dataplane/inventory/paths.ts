@@ -9,7 +9,6 @@ import {
   DESTINATION_SHIFT,
   PATH_HEADER,
   PATH_HEADER_BYTES,
-  PATH_SINGLES,
   PATH_TRAINS,
   PATH_TUNNEL,
   PATH_WORDS,
@@ -27,7 +26,7 @@ export interface PathEnd {
 }
 
 /** What paths need of Exits; tests have others. */
-export type PathExits = Pick<Exits, "acquire" | "sweep" | "closeAll" | "trains" | "tunnels" | "singles">;
+export type PathExits = Pick<Exits, "acquire" | "sweep" | "closeAll" | "trains" | "tunnels">;
 
 export class Paths {
   private readonly exits: PathExits;
@@ -74,8 +73,8 @@ export class Paths {
   /** In a sentence, how frames leave, and why so. */
   describe(): string {
     if (!this.enabled) return "sent by UDP sockets, as configured, super-frames cut";
-    const { trains, tunnels, singles } = this.exits;
-    return `sent ${inTrains(trains)}, ${superFrames(tunnels)}, ${singleFrames(singles)}`;
+    const { trains, tunnels } = this.exits;
+    return `sent ${inTrains(trains)}, ${superFrames(tunnels)}`;
   }
 
   closeAll(): void {
@@ -85,13 +84,12 @@ export class Paths {
   /** Builds the path by a next hop; false if there is none that frames could take. */
   private build(hop: NextHop | null, end: PathEnd): hop is NextHop {
     if (!this.enabled || !hop?.remoteMac || !hop.isUp || !hop.isEthernet) return false;
-    const { trainsFd, tunnelFd, singles } = this.exits.acquire(hop.ifindex);
-    if (trainsFd < 0 && tunnelFd < 0 && singles < 0) return false;
+    const { trainsFd, tunnelFd } = this.exits.acquire(hop.ifindex);
+    if (trainsFd < 0 && tunnelFd < 0) return false;
     const { built } = this;
     const { remoteMac, localMac, source } = hop;
     const header = new Uint8Array(built.buffer, PATH_HEADER * Int32Array.BYTES_PER_ELEMENT, OUTER_BYTES_MAX);
     built[PATH_TUNNEL] = tunnelFd + 1;
-    built[PATH_SINGLES] = singles + 1;
     built[PATH_TRAINS] = trainsFd + 1;
     built[PATH_HEADER_BYTES] = writeOuterHeader(header, { ...end, remoteMac, localMac, source });
     return true;
@@ -112,9 +110,4 @@ function inTrains({ refusal, openCount }: ExitsStatus): string {
 function superFrames({ refusal, openCount }: ExitsStatus): string {
   if (refusal !== "") return `super-frames cut, for there is no tunnel TAP (${refusal})`;
   return openCount > 0 ? "super-frames whole by a tunnel TAP" : "super-frames cut until a next hop is known";
-}
-
-function singleFrames({ refusal, openCount }: ExitsStatus): string {
-  if (openCount > 0) return "single frames by AF_XDP";
-  return refusal !== "" ? `single frames too, for there is no AF_XDP (${refusal})` : "single frames too";
 }

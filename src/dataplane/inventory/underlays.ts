@@ -79,7 +79,7 @@ export class Underlays {
     return Array.from(this.open.values(), (underlay) => ({
       op: "add-device",
       device: underlay.device,
-      make: underlay.sockets.map((sockets, worker) => ({ type: "udp", sockets, singles: worker === 0 })),
+      make: underlay.sockets.map((sockets) => ({ type: "udp", sockets })),
       fallback: this.fallback(underlay),
     }));
   }

@@ -65,14 +65,7 @@ export interface Native {
     count: number,
     destinations: Words,
     staging: Bytes,
-    singles: number,
   ): number;
-  /** Number of an AF_XDP transmit ring on a device; throws EPERM, EBUSY, EOPNOTSUPP, ENOMEM. */
-  singlesOpen(ifindex: number): number;
-  /** The errno that ended its use; 0 while it works. */
-  singlesError(ring: number): number;
-  /** No forwarding thread may be using it. */
-  singlesClose(ring: number): void;
   /** Descriptor of a packet socket on a device; throws EPERM (CAP_NET_RAW), ENOPROTOOPT before Linux 6.5, ENODEV. */
   packetOpen(ifindex: number, bufferBytes: number): number;
   /** Index of the device that a packet socket sends by, -1 once that is gone. */
@@ -110,8 +103,6 @@ export interface Native {
   linkIndex(name: string): number;
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
-  /** 1 if frames wait in a queueing discipline of the device. */
-  linkIsQueued(ifindex: number): number;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;
   /** Throws EPERM (CAP_BPF). */
   classifierOpen(): number;

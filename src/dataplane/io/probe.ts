@@ -8,6 +8,7 @@ import { RING_BYTES } from "./arena.ts";
 import { native } from "./native.ts";
 import { type Classifier, DeviceRings } from "./ring.ts";
 import { closeTap, openTap } from "./tap.ts";
+import { closeTrains, openTrains } from "./trains.ts";
 import { closeTunnel, openTunnel } from "./tunnel.ts";
 
 export { Classifier } from "./ring.ts";
@@ -15,7 +16,6 @@ export { Classifier } from "./ring.ts";
 /** native/probe.c keeps the same numbers. */
 export const PROBE_UDP_SEGMENT = 0;
 export const PROBE_UDP_GRO = 1;
-export const PROBE_XDP = 2;
 
 /** An interface index that no device has: indices are counted up from 1. */
 export const NO_DEVICE = 0x7fff_ffff;
@@ -64,12 +64,21 @@ export function tryLink(classifier: Classifier, ifindex: number): void {
   }
 }
 
+/** Opens a packet socket as trains leave by and closes it again; of no device, for it looks for that last. */
+export function tryTrains(): void {
+  try {
+    closeTrains(openTrains(NO_DEVICE));
+  } catch (error) {
+    if (errorCode(error) !== "ENODEV") throw error;
+  }
+}
+
 /** Opens a second TAP with tunnel offloads, redirects it to the first one and closes it again. */
 export function tryTunnel(to: TrialTap): void {
   closeTunnel(openTunnel(trialName(), to.ifindex));
 }
 
-/** Opens a socket of a PROBE_ kind and closes it again. */
+/** Sets an option of a PROBE_ kind on a UDP socket. */
 export function trySocket(kind: number): void {
   native().socketProbe(kind);
 }

@@ -155,17 +155,15 @@ export class UdpUnderlay implements Device {
   private readonly staging: View<Uint8Array>;
   private readonly frames: View<Int32Array>;
   private readonly destinations: View<Int32Array>;
-  private readonly singles: number;
   private readonly native = native();
 
-  /** `index` is the device's own. `singles`: this is the thread that may use the rings for single frames. */
+  /** `index` is the device's own. */
   constructor(
     index: number,
     sockets: UdpSockets,
     arena: Arena,
     frames: Int32Array,
     destinations: Int32Array,
-    singles: boolean,
   ) {
     this.index = index;
     this.fd = sockets.receiver;
@@ -177,7 +175,6 @@ export class UdpUnderlay implements Device {
     this.staging = this.native.view(arena.staging);
     this.frames = this.native.view(frames);
     this.destinations = this.native.view(destinations);
-    this.singles = Number(singles);
   }
 
   receive(): number {
@@ -203,7 +200,6 @@ export class UdpUnderlay implements Device {
       list.count,
       this.destinations,
       this.staging,
-      this.singles,
     );
   }
 }

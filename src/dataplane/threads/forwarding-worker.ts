@@ -16,8 +16,7 @@ import { tuneV8 } from "./v8-tuning.ts";
 
 /** How this thread makes a device: the descriptors were opened by the control thread. */
 export type DeviceMake =
-  /** One of the workers may use the rings for single frames. */
-  | { readonly type: "udp"; readonly sockets: UdpSockets; readonly singles: boolean }
+  | { readonly type: "udp"; readonly sockets: UdpSockets }
   | { readonly type: "ring"; readonly socket: RingSocket }
   /** All workers write to a TAP, one of them receives from it. */
   | { readonly type: "tap"; readonly fd: number; readonly receives: boolean; readonly mtuBytes: number };
@@ -56,14 +55,7 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
     device: (index, make, tables) => {
       switch (make.type) {
         case "udp":
-          return new UdpUnderlay(
-            index,
-            make.sockets,
-            arena,
-            tables.frames,
-            tables.destinations,
-            make.singles,
-          );
+          return new UdpUnderlay(index, make.sockets, arena, tables.frames, tables.destinations);
         case "ring":
           return new RingReceiver(make.socket, arena, tables.frames, tables.vteps);
         case "tap":
