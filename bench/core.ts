@@ -36,6 +36,8 @@ import {
   type TransmitList,
 } from "../src/dataplane/frames.ts";
 import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/learning.ts";
+import { allocateMeters } from "../src/dataplane/meters.ts";
+import { OPEN_POLICY } from "../src/dataplane/policy.ts";
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
 import { allocateVteps } from "../src/dataplane/vteps.ts";
 import { describeMachine } from "./machine.ts";
@@ -123,6 +125,7 @@ class CoreBench {
       counters: allocateCounters(),
       destinations: allocateDestinations(),
       vteps: allocateVteps(),
+      meters: allocateMeters(),
     };
     const device = new BenchDevice();
     const host = {
@@ -217,7 +220,8 @@ class CoreBench {
       port: index + 1,
       destination: index,
       device: UNDERLAY,
-      policy: 0,
+      policy: OPEN_POLICY,
+      bound: [],
       ingress,
     });
   }

@@ -79,6 +79,7 @@ for (const [index, word] of words.entries()) {
     local,
     dstport: VXLAN_PORT,
     policy: OPEN_POLICY,
+    fdb: [],
   });
 }
 await ports.updateRings();
@@ -174,6 +175,7 @@ function createForwarder(): Forwarder {
 
   return {
     forward,
+    setMicroseconds: () => undefined,
     setTime(seconds) {
       nowSeconds = seconds;
     },

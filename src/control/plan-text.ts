@@ -42,13 +42,14 @@ function bridgeWords({ ageingSeconds, addressesMax }: BridgeSpec): Words {
 }
 
 function portWords(port: PortSpec): Words {
-  const policy = unusualPolicy(policyWords(port.policy));
+  const fdb = port.fdb.map(({ mac, vlan }) => (vlan === 0 ? mac : `${mac} vlan ${vlan}`)).join(",");
+  const common = { ...unusualPolicy(policyWords(port.policy)), fdb };
   if (port.type === "tap") {
     const mtu = port.mtuBytes === null ? "" : String(port.mtuBytes);
-    return { address: port.addresses.join(","), mtu, ...policy };
+    return { address: port.addresses.join(","), mtu, ...common };
   }
   const { vni, remote, local, dstport } = port;
-  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...policy };
+  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...common };
 }
 
 /** What a mirror selects and where to, in the words of the configuration. */

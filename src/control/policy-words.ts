@@ -1,41 +1,41 @@
 // What a port may do, in the words of the configuration: the data plane's names from the file's, and back.
 import { OPEN_POLICY, type PortPolicy } from "../dataplane/policy.ts";
 
-/** The keys of a port in the file and in `show ports --json`. */
-export interface PolicyWords {
-  readonly isolated: boolean;
-  readonly learning: boolean;
-  readonly flood: boolean;
-  readonly bcast_flood: boolean;
-  readonly mcast_flood: boolean;
-}
+/** Each key of a port in the file, and in `show ports --json`, with its name in the data plane. */
+const NAMES = {
+  isolated: "isolated",
+  learning: "learning",
+  flood: "flood",
+  bcast_flood: "bcastFlood",
+  mcast_flood: "mcastFlood",
+  locked: "locked",
+  sticky: "sticky",
+  maxaddress: "addressesMax",
+  ingress_policing_rate: "policingKbitPerSecond",
+  ingress_policing_burst: "policingKbitBurst",
+  ingress_policing_kpkts_rate: "policingKpktsPerSecond",
+  ingress_policing_kpkts_burst: "policingKpktsBurst",
+  storm_control: "stormFramesPerSecond",
+} as const satisfies Record<string, keyof PortPolicy>;
 
-const USUAL: PolicyWords = policyWords(OPEN_POLICY);
+type Word = keyof typeof NAMES;
+export type PolicyWords = { readonly [W in Word]: PortPolicy[(typeof NAMES)[W]] };
+type Given = { readonly [W in Word]?: PolicyWords[W] | undefined };
 
-export function policyWords({ isolated, learning, flood, bcastFlood, mcastFlood }: PortPolicy): PolicyWords {
-  return { isolated, learning, flood, bcast_flood: bcastFlood, mcast_flood: mcastFlood };
+const WORDS = Object.keys(NAMES) as Word[];
+
+export function policyWords(policy: PortPolicy): PolicyWords {
+  return Object.fromEntries(WORDS.map((word) => [word, policy[NAMES[word]]])) as PolicyWords;
 }
 
 /** What is left out is as usual: the port may do it. */
-export function policyOf(given: { readonly [Word in keyof PolicyWords]?: boolean | undefined }): PortPolicy {
-  const { isolated, learning, flood, bcast_flood, mcast_flood } = given;
-  return {
-    isolated: isolated ?? USUAL.isolated,
-    learning: learning ?? USUAL.learning,
-    flood: flood ?? USUAL.flood,
-    bcastFlood: bcast_flood ?? USUAL.bcast_flood,
-    mcastFlood: mcast_flood ?? USUAL.mcast_flood,
-  };
+export function policyOf(given: Given): PortPolicy {
+  const set = WORDS.filter((word) => given[word] !== undefined);
+  return { ...OPEN_POLICY, ...Object.fromEntries(set.map((word) => [NAMES[word], given[word]])) };
 }
 
 /** The words that set a port apart, with their values; "" for those that are as usual. */
-export function unusualPolicy(words: PolicyWords): Record<keyof PolicyWords, string> {
-  const text = (word: keyof PolicyWords) => (words[word] === USUAL[word] ? "" : String(words[word]));
-  return {
-    isolated: text("isolated"),
-    learning: text("learning"),
-    flood: text("flood"),
-    bcast_flood: text("bcast_flood"),
-    mcast_flood: text("mcast_flood"),
-  };
+export function unusualPolicy(words: PolicyWords): Record<Word, string> {
+  const text = (word: Word) => (words[word] === OPEN_POLICY[NAMES[word]] ? "" : String(words[word]));
+  return Object.fromEntries(WORDS.map((word) => [word, text(word)])) as Record<Word, string>;
 }

@@ -3,6 +3,7 @@
 import type { Dataplane } from "../dataplane/spec.ts";
 import { VLAN_MAX } from "./config/limits.ts";
 import type { Config } from "./config/schema.ts";
+import { stationMac } from "./config/values.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface FdbKey {
@@ -52,13 +53,10 @@ function checkPort(config: Config, bridge: string, port: string): void {
 
 /** The key with its address in the one spelling that the data plane uses. */
 function checkKey({ bridge, vlan, mac }: FdbKey): FdbKey {
-  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(mac)) {
-    throw new Refusal(`expected a MAC address such as 02:00:00:00:00:01, got ${JSON.stringify(mac)}`);
-  }
-  const spelt = mac.toLowerCase().replaceAll("-", ":");
-  const isMulticast = (Number.parseInt(spelt.slice(0, 2), 16) & 1) === 1;
-  if (isMulticast || spelt === "00:00:00:00:00:00") {
-    throw new Refusal(`expected the MAC address of one station, got ${spelt}`);
+  const spelt = stationMac(mac);
+  if (spelt === undefined) {
+    const expected = "the MAC address of one station, such as 02:00:00:00:00:01";
+    throw new Refusal(`expected ${expected}, got ${JSON.stringify(mac)}`);
   }
   if (!Number.isInteger(vlan) || vlan < 0 || vlan > VLAN_MAX) {
     throw new Refusal(`expected a VLAN ID from 0 (untagged) to ${VLAN_MAX}, got ${vlan}`);

@@ -3,6 +3,7 @@ import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import { Fdb, type FdbMemory } from "./fdb.ts";
 import type { Learning } from "./learning.ts";
 import { DESTINATIONS_MAX } from "./limits.ts";
+import type { PolicyTables } from "./policy.ts";
 
 /** Entries forgotten in one tick at most, so that a mass expiry does not hold up the frames. */
 const EXPIRE_MAX = 8192;
@@ -23,9 +24,10 @@ export class Bridge {
     destinations: Int32Array,
     counters: Float64Array,
     learning: Learning | null,
+    policies: PolicyTables,
   ) {
     this.index = memory.bridge;
-    this.fdb = new Fdb(memory, destinations, counters, learning);
+    this.fdb = new Fdb(memory, destinations, counters, learning, policies);
     this.ageingSeconds = ageingSeconds;
     this.destinations = destinations;
   }

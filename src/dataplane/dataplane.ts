@@ -13,7 +13,7 @@ import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
 import { BRIDGES_MAX, SOCKET_BUFFER_BYTES } from "./limits.ts";
-import { formatMac, parseMac } from "./mac.ts";
+import { formatMac, parseFdbAddress } from "./mac.ts";
 import type {
   BridgeSpec,
   Change,
@@ -160,20 +160,18 @@ class ThreadedDataplane implements Dataplane {
     return rows;
   }
 
-  addStaticFdb({ bridge, vlan, mac, port }: StaticFdbSpec): Promise<boolean> {
+  addStaticFdb({ bridge, port, ...entry }: StaticFdbSpec): Promise<boolean> {
     const destination = this.ports.find(bridge, port)?.destination;
     if (destination === undefined) return Promise.resolve(false);
-    const { high, low } = parseMac(mac);
     const index = this.bridge(bridge).index;
-    return this.ask({ op: "fdb-add", bridge: index, vlan, macHigh: high, macLow: low, destination }).then(
+    return this.ask({ op: "fdb-add", bridge: index, address: parseFdbAddress(entry), destination }).then(
       Boolean,
     );
   }
 
   delFdb(bridge: string, vlan: number, mac: string): Promise<boolean> {
-    const { high, low } = parseMac(mac);
     const index = this.bridge(bridge).index;
-    return this.ask({ op: "fdb-del", bridge: index, vlan, macHigh: high, macLow: low }).then(Boolean);
+    return this.ask({ op: "fdb-del", bridge: index, address: parseFdbAddress({ vlan, mac }) }).then(Boolean);
   }
 
   flushFdb(bridge: string, port: string | null): Promise<number> {

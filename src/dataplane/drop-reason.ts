@@ -23,7 +23,10 @@ export const DROP_REASONS = [
   { name: "source_mac_invalid", text: "the source address is zero or multicast (802.3 clause 3.2.3)" },
   { name: "inner_malformed", text: "the inner IP header contradicts the length of the frame" },
   { name: "offload_invalid", text: "the offload metadata (checksum or segmentation) does not fit the frame" },
-  { name: "static_moved", text: "a static FDB entry binds the source address to another port" },
+  {
+    name: "static_moved",
+    text: "a static FDB entry, or a sticky port, binds the source address to another port",
+  },
   { name: "split_horizon", text: "the destination was learnt where the frame came from" },
   { name: "no_destination", text: "the bridge has no other port that flooding reaches" },
   { name: "port_down", text: "the destination port is down" },
@@ -39,6 +42,15 @@ export const DROP_REASONS = [
     text: "the outer IP or UDP header contradicts the datagram's length, or one of their checksums is wrong",
   },
   { name: "isolated", text: "both ports are isolated: they exchange no frames (isolated: true)" },
+  {
+    name: "locked",
+    text: "the port is locked, and the FDB does not have the source address there (locked: true)",
+  },
+  {
+    name: "policed",
+    text: "the port sent more than it may (ingress_policing_rate, ingress_policing_kpkts_rate)",
+  },
+  { name: "storm", text: "the port sent more frames to be flooded than it may (storm_control)" },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

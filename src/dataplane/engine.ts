@@ -8,7 +8,9 @@ import { type FdbMemory, fdbKey } from "./fdb.ts";
 import { createForwarder, type Forwarder } from "./forwarder.ts";
 import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
+import type { FdbAddress } from "./mac.ts";
 import { Mirror, type MirrorSink } from "./mirror.ts";
+import { OPEN_POLICY, POLICY_POLICED, POLICY_STORM_CONTROL, type PortPolicy } from "./policy.ts";
 import { NO_PORT, type SharedMemory, Tables } from "./tables.ts";
 
 /** Selection of one mirror: `output` is what the host of the engine makes a sink from. */
@@ -34,8 +36,9 @@ export type Command<Make, Output, Memory = FdbMemory> =
       readonly bridge: number;
       readonly port: number;
       readonly destination: number;
-      /** Bits of policy.ts. */
-      readonly policy: number;
+      readonly policy: PortPolicy;
+      /** Addresses that are its own, as static entries. */
+      readonly bound: readonly FdbAddress[];
       /** -1 while the port is down: copies to it are dropped and counted. */
       readonly device: number;
       /** The sender that the port takes datagrams from; null for a device with bare frames. */
@@ -46,17 +49,16 @@ export type Command<Make, Output, Memory = FdbMemory> =
   | {
       readonly op: "fdb-add";
       readonly bridge: number;
-      readonly vlan: number;
-      readonly macHigh: number;
-      readonly macLow: number;
+      readonly address: FdbAddress;
       readonly destination: number;
     }
+  | { readonly op: "fdb-del"; readonly bridge: number; readonly address: FdbAddress }
+  /** Of addresses that were bound to a port and no longer are: not if they are another port's by now. */
   | {
-      readonly op: "fdb-del";
+      readonly op: "fdb-unbind";
       readonly bridge: number;
-      readonly vlan: number;
-      readonly macHigh: number;
-      readonly macLow: number;
+      readonly addresses: readonly FdbAddress[];
+      readonly destination: number;
     }
   /** Learnt entries of a bridge, or of one port of it; with `statics` (a port that goes away) those too. */
   | {
@@ -107,8 +109,11 @@ export class Engine<Make, Output> {
   /** Once a second: tells the time, forgets old addresses. */
   tick(nowSeconds: number): void {
     this.forwarder.setTime(nowSeconds);
-    const { bridges } = this.tables;
+    const { bridges, meters, portPolicy } = this.tables;
     for (const bridge of bridges) bridge?.tick(nowSeconds);
+    portPolicy.forEach((bits, port) => {
+      if ((bits & (POLICY_POLICED | POLICY_STORM_CONTROL)) !== 0) meters.refill(port);
+    });
     this.tables.hasLargeFdb = bridges.some((bridge) => bridge?.fdb.isLarge === true);
   }
 
@@ -138,15 +143,13 @@ export class Engine<Make, Output> {
       case "set-mirrors":
         return this.setMirrors(command.mirrors);
       case "fdb-add":
-        return Number(
-          this.fdb(command.bridge).addStatic(
-            fdbKey(command.vlan, command.macHigh),
-            command.macLow,
-            command.destination,
-          ),
-        );
+        return Number(this.bind(command.bridge, command.address, command.destination));
       case "fdb-del":
-        return Number(this.fdb(command.bridge).remove(fdbKey(command.vlan, command.macHigh), command.macLow));
+        return Number(this.fdb(command.bridge).remove(keyOf(command.address), command.address.macLow));
+      case "fdb-unbind":
+        for (const address of command.addresses)
+          this.fdb(command.bridge).removeStatic(keyOf(address), address.macLow, command.destination);
+        return 1;
       case "fdb-flush":
         if (command.port === null) return this.fdb(command.bridge).flush();
         return this.fdb(command.bridge).flushPort(command.port, command.statics);
@@ -159,6 +162,10 @@ export class Engine<Make, Output> {
     return found.fdb;
   }
 
+  private bind(bridge: number, address: FdbAddress, destination: number): boolean {
+    return this.fdb(bridge).addStatic(keyOf(address), address.macLow, destination);
+  }
+
   private setBridge(memory: FdbMemory, ageingSeconds: number): number {
     const { tables } = this;
     const before = tables.bridges[memory.bridge];
@@ -167,7 +174,7 @@ export class Engine<Make, Output> {
       return 1;
     }
     const { destinations, counters, learning } = tables;
-    const bridge = new Bridge(memory, ageingSeconds, destinations, counters, learning);
+    const bridge = new Bridge(memory, ageingSeconds, destinations, counters, learning, tables);
     if (before) {
       bridge.flood.set(before.flood);
       bridge.floodCount = before.floodCount;
@@ -180,11 +187,13 @@ export class Engine<Make, Output> {
   /** Adds a port, or tells of it anew when its device came or went. */
   private addPort(command: Extract<Command<Make, Output>, { op: "add-port" }>): number {
     const { tables } = this;
-    const { port, device, destination, ingress } = command;
-    tables.portBridge[port] = command.bridge;
-    tables.portPolicy[port] = command.policy;
-    tables.bridges[command.bridge]?.removePort(port);
-    tables.bridges[command.bridge]?.addDestination(destination);
+    const { bridge, port, device, destination, ingress, policy, bound } = command;
+    tables.portBridge[port] = bridge;
+    tables.setPolicy(port, policy);
+    tables.bridges[bridge]?.removePort(port);
+    tables.bridges[bridge]?.addDestination(destination);
+    if (policy.addressesMax > 0) this.fdb(bridge).trimPort(port, policy.addressesMax);
+    for (const address of bound) this.bind(bridge, address, destination);
     if (ingress) {
       tables.ingress.set({ port, destination, device, remote: ingress.remote, vni: ingress.vni });
     } else if (device >= 0) {
@@ -200,6 +209,7 @@ export class Engine<Make, Output> {
     bridge?.removePort(port);
     bridge?.fdb.flushPort(port, true);
     tables.ingress.delete(port);
+    tables.setPolicy(port, OPEN_POLICY);
     tables.portBridge[port] = -1;
     const device = tables.devicePort.indexOf(port);
     if (device >= 0) tables.devicePort[device] = NO_PORT;
@@ -220,6 +230,10 @@ export class Engine<Make, Output> {
     }
     return commands.length;
   }
+}
+
+function keyOf({ vlan, macHigh }: FdbAddress): number {
+  return fdbKey(vlan, macHigh);
 }
 
 /** Writes what was heard into the FDB; not if the port is unknown, be it gone or not yet told of. */

@@ -11,8 +11,15 @@ export interface FdbMemory {
   readonly shared: SharedArrayBuffer;
 }
 
+export const SLOT_LOW = 0;
+export const SLOT_KEY = 1;
+export const SLOT_DESTINATION = 2;
+export const SLOT_SEEN = 3;
 export const SLOT_WORDS = 4;
 export const SLOT_SHIFT = 2;
+
+/** "Last seen" of a static entry; it stands in no list, neither ages nor is evicted. */
+export const STATIC_SEEN = -1;
 
 export const HEADER_ENTRIES = 0;
 export const HEADER_SEED = 1;

@@ -13,42 +13,27 @@
 import * as counterLayout from "./counters.ts";
 import { bridgeCounter } from "./counters.ts";
 import * as destinationLayout from "./destinations.ts";
+import { type FdbEntry, readEntries } from "./fdb-entries.ts";
 import * as lists from "./fdb-lists.ts";
 import { PortLists } from "./fdb-lists.ts";
 import * as memoryLayout from "./fdb-memory.ts";
 import { allocateShared, type FdbMemory, viewsOf } from "./fdb-memory.ts";
 import type { Learning } from "./learning.ts";
+import * as policy from "./policy.ts";
+import { OPEN_TABLES, type PolicyTables } from "./policy.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { FDB_EVICTED, FDB_EXPIRED, FDB_LEARNED, FDB_MOVED } = counterLayout;
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
 const { NONE } = lists;
-const { HEADER_ENTRIES, HEADER_SEED, HEADER_VERSION, SLOT_SHIFT, SLOT_WORDS } = memoryLayout;
+const { HEADER_ENTRIES, HEADER_SEED, HEADER_VERSION, SLOT_SHIFT, STATIC_SEEN } = memoryLayout;
+const { SLOT_LOW: LOW, SLOT_KEY: KEY, SLOT_DESTINATION: DESTINATION, SLOT_SEEN: SEEN } = memoryLayout;
+const { POLICY_STICKY } = policy;
 
-export type { FdbMemory };
-
-/** An entry as read back. */
-export interface FdbEntry {
-  readonly vlan: number;
-  readonly macHigh: number;
-  readonly macLow: number;
-  readonly destination: number;
-  /** 0 for a static entry. */
-  readonly lastSeenSeconds: number;
-  readonly static: boolean;
-  /** Orders the changes of one address over all workers. */
-  readonly stamp: number;
-}
-
-const LOW = 0;
-const KEY = 1;
-const DESTINATION = 2;
-const SEEN = 3;
+export type { FdbEntry, FdbMemory };
 
 /** Set in the key of a taken slot, so that no key is 0. */
 const TAKEN = 0x40000000;
-/** "Last seen" of a static entry; it stands in no list, neither ages nor is evicted. */
-const STATIC_SEEN = -1;
 
 /** Beyond this many entries the slots no longer fit a typical second-level cache. */
 const LARGE_MIN = 16_384;
@@ -78,6 +63,7 @@ export class Fdb {
   private readonly counters: Float64Array;
   private readonly counterAt: number;
   private readonly learning: Learning | null;
+  private readonly policies: PolicyTables;
 
   /**
    * `destinations` tells an entry's port; `counters` takes learnt, moved, expired, evicted; `learning` is told what frames
@@ -88,6 +74,7 @@ export class Fdb {
     destinations: Int32Array,
     counters: Float64Array,
     learning: Learning | null = null,
+    policies: PolicyTables = OPEN_TABLES,
   ) {
     const { header, stamps, slots, lists } = viewsOf(memory);
     this.bridge = memory.bridge;
@@ -102,6 +89,7 @@ export class Fdb {
     this.counters = counters;
     this.counterAt = bridgeCounter(memory.bridge);
     this.learning = learning;
+    this.policies = policies;
   }
 
   get entryCount(): number {
@@ -134,7 +122,7 @@ export class Fdb {
     }
   }
 
-  /** Notes that an address was seen at a destination. False if a static entry binds it elsewhere. */
+  /** Notes that an address was seen at a destination. False if it is bound elsewhere. */
   learn(key: number, low: number, destination: number, nowSeconds: number): boolean {
     const slots = this.slots;
     for (let slot = this.home(key, low); ; slot = (slot + 1) & this.mask) {
@@ -146,19 +134,17 @@ export class Fdb {
       }
       if (found === 0) break;
     }
-    if (!this.makeRoom()) return true;
+    if (!this.makeRoom(destination)) return true;
     const slot = this.insert(key, low, destination, nowSeconds);
     this.counters[this.counterAt + FDB_LEARNED]++;
     if (this.learning !== null) this.tell(slot, true);
     return true;
   }
 
-  /** Whether an address may be seen at a destination: not if a static entry binds it elsewhere. */
+  /** Whether an address may be seen at a destination: not if it is bound elsewhere. */
   permits(key: number, low: number, destination: number): boolean {
     const slot = this.find(key, low);
-    if (slot === NONE) return true;
-    const at = slot << SLOT_SHIFT;
-    return this.slots[at + SEEN] !== STATIC_SEEN || this.slots[at + DESTINATION] === destination;
+    return slot === NONE || !this.isBoundElsewhere(slot, destination);
   }
 
   /**
@@ -168,20 +154,19 @@ export class Fdb {
   hear(key: number, low: number, destination: number, seenSeconds: number, stamp: number): void {
     const slot = this.find(key, low);
     if (slot === NONE) {
-      if (this.makeRoom()) this.stamps[this.insert(key, low, destination, seenSeconds)] = stamp;
+      if (this.makeRoom(destination)) this.stamps[this.insert(key, low, destination, seenSeconds)] = stamp;
       return;
     }
     const seen = this.slots[(slot << SLOT_SHIFT) + SEEN];
     if (seen === STATIC_SEEN || this.stamps[slot] >= stamp) return;
     // The workers' clocks tick apart: what was seen here in a younger second stays so.
-    this.place(slot, destination, Math.max(seen, seenSeconds));
-    this.stamps[slot] = stamp;
+    this.stamps[this.place(slot, destination, Math.max(seen, seenSeconds))] = stamp;
   }
 
   /** Adds or replaces a static entry; false if the table holds only static ones already. */
   addStatic(key: number, low: number, destination: number): boolean {
     this.remove(key, low);
-    if (!this.makeRoom()) return false;
+    if (this.entryCount >= this.addressesMax && !this.evict()) return false;
     this.insert(key, low, destination, STATIC_SEEN);
     return true;
   }
@@ -192,6 +177,23 @@ export class Fdb {
     if (slot === NONE) return false;
     this.delete(slot);
     return true;
+  }
+
+  /** Forgets the static entry that binds an address to a destination, if there is one. */
+  removeStatic(key: number, low: number, destination: number): void {
+    const slot = this.find(key, low);
+    if (slot === NONE) return;
+    const at = slot << SLOT_SHIFT;
+    if (this.slots[at + SEEN] === STATIC_SEEN && this.slots[at + DESTINATION] === destination)
+      this.delete(slot);
+  }
+
+  /** Forgets the oldest learnt entries of a port until it has no more than `count`. */
+  trimPort(port: number, count: number): void {
+    while (this.lists.countOf(port) > count) {
+      this.delete(this.lists.oldestOf(port));
+      this.counters[this.counterAt + FDB_EVICTED]++;
+    }
   }
 
   /** Forgets the learnt entries of a port, and its static ones too if asked; returns how many. */
@@ -231,7 +233,7 @@ export class Fdb {
   entries(): FdbEntry[] {
     for (let attempt = 0; ; attempt++) {
       const version = Atomics.load(this.header, HEADER_VERSION);
-      const entries = this.readAll();
+      const entries = readEntries(this.slots, this.stamps);
       if (Atomics.load(this.header, HEADER_VERSION) === version || attempt === 3) return entries;
     }
   }
@@ -253,25 +255,6 @@ export class Fdb {
     this.lists.clear();
   }
 
-  private readAll(): FdbEntry[] {
-    const entries: FdbEntry[] = [];
-    for (let at = 0; at < this.slots.length; at += SLOT_WORDS) {
-      const key = this.slots[at + KEY];
-      if (key === 0) continue;
-      const seen = this.slots[at + SEEN];
-      entries.push({
-        vlan: (key >>> 16) & 0xfff,
-        macHigh: key & 0xffff,
-        macLow: this.slots[at + LOW],
-        destination: this.slots[at + DESTINATION],
-        lastSeenSeconds: seen === STATIC_SEEN ? 0 : seen,
-        static: seen === STATIC_SEEN,
-        stamp: this.stamps[at >> SLOT_SHIFT],
-      });
-    }
-    return entries;
-  }
-
   private home(key: number, low: number): number {
     const hash = Math.imul(low ^ Math.imul(key ^ this.seed, 0x9e3779b1), 0x85ebca6b);
     return (hash ^ (hash >>> 15)) & this.mask;
@@ -288,20 +271,38 @@ export class Fdb {
   private refresh(slot: number, destination: number, nowSeconds: number): boolean {
     const at = slot << SLOT_SHIFT;
     const before = this.slots[at + DESTINATION];
-    if (this.slots[at + SEEN] === STATIC_SEEN) return before === destination;
-    this.place(slot, destination, nowSeconds);
+    if (this.isBoundElsewhere(slot, destination)) return false;
+    if (this.slots[at + SEEN] === STATIC_SEEN) return true;
+    const placed = this.place(slot, destination, nowSeconds);
     if (before !== destination) this.counters[this.counterAt + FDB_MOVED]++;
-    if (this.learning !== null) this.tell(slot, before !== destination);
+    if (this.learning !== null) this.tell(placed, before !== destination);
     return true;
   }
 
-  /** Where and when a learnt entry was seen last. */
-  private place(slot: number, destination: number, seenSeconds: number): void {
+  /** By a static entry, or by a port that keeps what it has learnt. */
+  private isBoundElsewhere(slot: number, destination: number): boolean {
     const at = slot << SLOT_SHIFT;
+    const before = this.slots[at + DESTINATION];
+    if (before === destination) return false;
+    if (this.slots[at + SEEN] === STATIC_SEEN) return true;
+    const port = this.portOf(before);
+    return port !== this.portOf(destination) && (this.policies.portPolicy[port] & POLICY_STICKY) !== 0;
+  }
+
+  /** Where and when a learnt entry was seen last. Returns its slot, which moves if its new port has to forget another. */
+  private place(slot: number, destination: number, seenSeconds: number): number {
+    const at = slot << SLOT_SHIFT;
+    const to = this.portOf(destination);
     this.lists.unlink(slot, this.portOf(this.slots[at + DESTINATION]));
     this.slots[at + DESTINATION] = destination;
     this.slots[at + SEEN] = seenSeconds;
-    this.lists.link(slot, this.portOf(destination));
+    this.lists.link(slot, to);
+    const max = this.policies.portAddressesMax[to];
+    if (max === 0 || this.lists.countOf(to) <= max) return slot;
+    const key = this.slots[at + KEY];
+    const low = this.slots[at + LOW];
+    this.trimPort(to, max);
+    return this.find(key, low);
   }
 
   private tell(slot: number, isNew: boolean): void {
@@ -362,23 +363,25 @@ export class Fdb {
     return this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
   }
 
-  /** False if the table is full of static entries. */
-  private makeRoom(): boolean {
+  /** Room for one more learnt entry; false if the table is full of static ones. */
+  private makeRoom(destination: number): boolean {
+    const port = this.portOf(destination);
+    const max = this.policies.portAddressesMax[port];
+    if (max !== 0) this.trimPort(port, max - 1);
     return this.entryCount < this.addressesMax || this.evict();
   }
 
   /** Forgets the oldest entry of the fullest port; false if every entry is static. */
   private evict(): boolean {
-    const oldest = this.lists.oldestOf(this.lists.fullest());
-    if (oldest === NONE) return false;
-    this.delete(oldest);
-    this.counters[this.counterAt + FDB_EVICTED]++;
-    return true;
+    const port = this.lists.fullest();
+    const count = this.lists.countOf(port);
+    if (count > 0) this.trimPort(port, count - 1);
+    return count > 0;
   }
 
   private deleteStatics(port: number): number {
     let count = 0;
-    for (const entry of this.readAll()) {
+    for (const entry of readEntries(this.slots, this.stamps)) {
       if (!entry.static || this.portOf(entry.destination) !== port) continue;
       if (this.remove(fdbKey(entry.vlan, entry.macHigh), entry.macLow)) count++;
     }

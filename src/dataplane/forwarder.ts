@@ -1,6 +1,7 @@
 // The path of a batch, stage by stage (src/dataplane/stages, one file each):
 //   1. decap      datagrams only: VXLAN header, (socket, remote, VNI) -> ingress port
 //   2. inspect    check, FDB keys, flow hash, offloads left undone
+//      police     where a port has a bound: frames beyond it go
 //   3. learn      source address -> where it came from
 //   4. look up    destination address -> one target, or flood
 //   5. deliver    a copy for each target; mirrors get theirs
@@ -24,6 +25,7 @@ import { createDecap } from "./stages/decap.ts";
 import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
 import { createMirror } from "./stages/mirror.ts";
+import { createPolice } from "./stages/police.ts";
 import { createTransmit } from "./stages/transmit.ts";
 import { NO_PORT, type Tables } from "./tables.ts";
 
@@ -40,23 +42,32 @@ const {
   FRAME_TARGET_KEY,
   FRAME_TARGET_LOW,
 } = layout;
-const { POLICY_ISOLATED, POLICY_NO_BCAST_FLOOD, POLICY_NO_FLOOD, POLICY_NO_MCAST_FLOOD } = policy;
+const {
+  POLICY_ISOLATED,
+  POLICY_NO_BCAST_FLOOD,
+  POLICY_NO_FLOOD,
+  POLICY_NO_MCAST_FLOOD,
+  POLICY_STORM_CONTROL,
+} = policy;
 
-const { no_destination } = Drop;
+const { no_destination, storm } = Drop;
 
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
   forward(device: number, count: number): void;
   /** Once a second, for what is learnt from now on. */
   setTime(nowSeconds: number): void;
+  /** In each turn of the loop, by its clock, which wraps. */
+  setMicroseconds(nowUs: number): void;
 }
 
 /** The forwarder over these tables, made once a thread; `view` is over the arena that the rows point into. */
 export function createForwarder(tables: Tables, view: DataView): Forwarder {
-  const { frames, counters, destinations, bridges, portBridge, portPolicy, transmitMirrors } = tables;
+  const { frames, counters, destinations, bridges, portBridge, portPolicy, meters, transmitMirrors } = tables;
   const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
   const inspect = createInspect(tables, view);
+  const police = createPolice(tables);
   const { touch, learn, lookUp } = createLearn(tables);
   const mirror = createMirror(tables);
   const { enqueue, flush } = createTransmit(tables);
@@ -67,6 +78,7 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     if (encapsulated) decap(count);
     else enter(device, count);
     inspect(count, !tellsOffloads);
+    if (tables.hasPolicedPort) police(count);
     if (tables.mirrorCount > 0) mirror.received(count);
     if (tables.hasLargeFdb) touch(count);
     learn(count, nowSeconds);
@@ -93,7 +105,7 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
       const target = frames[at + FRAME_TARGET];
       let selected = 0;
       if (target !== FLOOD) selected = deliverTo(frame, target);
-      else selected = flood(frame, at, port, bridges[portBridge[port]] as Bridge);
+      else if (maySendFlood(port)) selected = flood(frame, at, port, bridges[portBridge[port]] as Bridge);
       if (selected !== 0) mirror.transmitted(at, selected);
     }
   }
@@ -113,6 +125,15 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     const key = frames[at + FRAME_TARGET_KEY];
     if (!isMulticast(key)) return POLICY_NO_FLOOD;
     return isBroadcast(key, frames[at + FRAME_TARGET_LOW]) ? POLICY_NO_BCAST_FLOOD : POLICY_NO_MCAST_FLOOD;
+  }
+
+  /** Whether a port may have another frame flooded; if not, it is dropped. */
+  function maySendFlood(port: number): boolean {
+    if ((portPolicy[port] & POLICY_STORM_CONTROL) === 0) return true;
+    meters.refill(port);
+    if (meters.takeFlood(port)) return true;
+    counters[portCounter(port) + DROPS + storm]++;
+    return false;
   }
 
   /** Never back to the VTEP it came from: split horizon is per destination. Nor to ports whose policy bars it. */
@@ -136,6 +157,9 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     forward,
     setTime(seconds) {
       nowSeconds = seconds;
+    },
+    setMicroseconds(nowUs) {
+      meters.setTime(nowUs);
     },
   };
 }

@@ -6,11 +6,24 @@ export interface Mac {
   readonly low: number;
 }
 
+/** An address in its VLAN, 0 = untagged. */
+export interface FdbAddress {
+  readonly vlan: number;
+  readonly macHigh: number;
+  readonly macLow: number;
+}
+
 /** Parses `02:00:00:00:00:01`; throws on anything else. */
 export function parseMac(text: string): Mac {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) throw new Error(`not a MAC address: ${text}`);
   const digits = text.replaceAll(":", "");
   return { high: Number.parseInt(digits.slice(0, 4), 16), low: Number.parseInt(digits.slice(4), 16) | 0 };
+}
+
+/** The same of an address in a VLAN. */
+export function parseFdbAddress({ vlan, mac }: { readonly vlan: number; readonly mac: string }): FdbAddress {
+  const { high, low } = parseMac(mac);
+  return { vlan, macHigh: high, macLow: low };
 }
 
 export function formatMac(high: number, low: number): string {

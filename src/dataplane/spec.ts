@@ -11,6 +11,14 @@ export interface BridgeSpec {
   readonly addressesMax: number;
 }
 
+/** An address that is bound to a port: it neither ages nor moves. */
+export interface BoundAddress {
+  /** 0 = untagged. */
+  readonly vlan: number;
+  /** `02:00:00:00:00:01` */
+  readonly mac: string;
+}
+
 export interface VxlanPortSpec {
   readonly type: "vxlan";
   readonly bridge: string;
@@ -24,6 +32,7 @@ export interface VxlanPortSpec {
   /** UDP port, here and there. */
   readonly dstport: number;
   readonly policy: PortPolicy;
+  readonly fdb: readonly BoundAddress[];
 }
 
 export interface TapPortSpec {
@@ -36,6 +45,7 @@ export interface TapPortSpec {
   /** null = the smallest path MTU of the bridge's VXLAN ports minus the encapsulation. */
   readonly mtuBytes: number | null;
   readonly policy: PortPolicy;
+  readonly fdb: readonly BoundAddress[];
 }
 
 export type PortSpec = VxlanPortSpec | TapPortSpec;
@@ -184,10 +194,8 @@ export interface FdbRow {
   readonly static: boolean;
 }
 
-export interface StaticFdbSpec {
+export interface StaticFdbSpec extends BoundAddress {
   readonly bridge: string;
-  readonly vlan: number;
-  readonly mac: string;
   readonly port: string;
 }
 

@@ -8,14 +8,17 @@ import { FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
 import type { Learning } from "./learning.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
+import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
+import { POLICY_POLICED, type PortPolicy, policyBits } from "./policy.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
-/** What a forwarding thread shares with the control thread; the destinations also with the other forwarding threads. */
+/** What a forwarding thread shares with the control thread; all but the counters also with the other forwarding threads. */
 export interface SharedMemory {
   readonly counters: CountersMemory;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
+  readonly meters: MetersMemory;
 }
 
 export const NO_PORT = -1;
@@ -36,6 +39,11 @@ export class Tables {
   readonly portBridge = new Int32Array(PORTS_MAX).fill(-1);
   /** What a port may not do (policy.ts). */
   readonly portPolicy = new Int32Array(PORTS_MAX);
+  /** Addresses that a port may learn, 0 = as many as its bridge holds. */
+  readonly portAddressesMax = new Int32Array(PORTS_MAX);
+  readonly meters: Meters;
+  /** Some port has a bound on what it may send. */
+  hasPolicedPort = false;
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);
@@ -55,6 +63,15 @@ export class Tables {
     this.learning = learning;
     this.destinations = new Int32Array(memory.destinations);
     this.vteps = new Int32Array(memory.vteps);
+    this.meters = new Meters(memory.meters);
+  }
+
+  /** What a port may do from now on. */
+  setPolicy(port: number, policy: PortPolicy): void {
+    this.portPolicy[port] = policyBits(policy);
+    this.portAddressesMax[port] = policy.addressesMax;
+    this.meters.configure(port, policy);
+    this.hasPolicedPort = this.portPolicy.some((bits) => (bits & POLICY_POLICED) !== 0);
   }
 
   setDevice(index: number, device: Device, fallback: number): void {

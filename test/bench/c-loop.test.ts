@@ -24,6 +24,8 @@ import { Drop } from "../../src/dataplane/drop-reason.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb } from "../../src/dataplane/fdb.ts";
 import * as layout from "../../src/dataplane/frames.ts";
+import { allocateMeters } from "../../src/dataplane/meters.ts";
+import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { ROOT } from "../repo/sources.ts";
 
@@ -82,6 +84,7 @@ function makeTables() {
     counters: allocateCounters(),
     destinations: allocateDestinations(),
     vteps: allocateVteps(),
+    meters: allocateMeters(),
   };
   const destinations = new Int32Array(memory.destinations);
   for (const { port, destination } of PORTS) {
@@ -131,7 +134,8 @@ class Reference {
         bridge: 0,
         port,
         destination,
-        policy: 0,
+        policy: OPEN_POLICY,
+        bound: [],
         device: UDP_DEVICE,
         ingress,
       });

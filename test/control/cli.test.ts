@@ -204,7 +204,7 @@ describe("refusals are sentences, with exit code 1", () => {
     [
       "no MAC address",
       ["fdb", "add", "br0", "x", "br0"],
-      'expected a MAC address such as 02:00:00:00:00:01, got "x"',
+      'expected the MAC address of one station, such as 02:00:00:00:00:01, got "x"',
     ],
     ["an address to nowhere", ["fdb", "add", "br0", "02:00:00:00:00:01", "x"], "br0 has no port x"],
     [

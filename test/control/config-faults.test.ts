@@ -36,6 +36,7 @@ const VNI = "a VNI, a whole number from 0 to 16777215";
 const UNICAST = "a unicast IPv4 or IPv6 address";
 const DEVICE = "a device name of 15 characters at most, a letter first";
 const LISTEN = "ADDRESS:PORT such as 127.0.0.1:9478 or [::1]:9478";
+const STATION = 'the MAC address of one station, such as 02:00:00:00:00:01 or "02:00:00:00:00:01 vlan 10"';
 const SELECTION = "a selection: select_all: true, select_src_port or select_dst_port";
 
 type Row = readonly [what: string, text: string, ...faults: string[]];
@@ -158,7 +159,22 @@ const PORTS: readonly Row[] = [
   [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
-    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, isolated, learning, flood, bcast_flood, mcast_flood, got an unknown key",
+    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, got an unknown key",
+  ],
+  [
+    "a rate that is none",
+    ports("p: { type: tap, storm_control: 1.5 }"),
+    "F:4:38: bridges.br0.ports.p.storm_control: expected frames a second from 0 to 2000000, got 1.5",
+  ],
+  [
+    "a group address bound to a port",
+    ports("p: { type: tap, fdb: [02:00:00:00:00:01, 03:00:00:00:00:01] }"),
+    `F:4:48: bridges.br0.ports.p.fdb[1]: expected ${STATION}, got "03:00:00:00:00:01"`,
+  ],
+  [
+    "an address bound in a VLAN that is none",
+    ports('p: { type: tap, fdb: "02:00:00:00:00:01 vlan 4095" }'),
+    `F:4:28: bridges.br0.ports.p.fdb: expected ${STATION}, got "02:00:00:00:00:01 vlan 4095"`,
   ],
   [
     "an address without prefix",
@@ -260,6 +276,21 @@ const CROSS: readonly Row[] = [
     "one host address on two ports",
     ports("a: { type: tap, address: 10.0.0.1/24 }", "b: { type: tap, address: [fd00::1/64, 10.0.0.1/8] }"),
     "F:5:45: bridges.br0.ports.b.address[1]: expected an address of its own, got 10.0.0.1/8, which bridges.br0.ports.a.address[0] has",
+  ],
+  [
+    "a burst without a rate",
+    ports("p: { type: tap, ingress_policing_burst: 8 }"),
+    "F:4:47: bridges.br0.ports.p.ingress_policing_burst: expected ingress_policing_rate beside it, got no rate",
+  ],
+  [
+    "one address bound to two ports of a bridge",
+    ports("a: { type: tap, fdb: 02:00:00:00:00:0A }", "b: { type: tap, fdb: [02-00-00-00-00-0a vlan 0] }"),
+    "F:5:29: bridges.br0.ports.b.fdb[0]: expected an address that no other port of the bridge has, got 02:00:00:00:00:0a, which bridges.br0.ports.a.fdb[0] binds",
+  ],
+  [
+    "more bound addresses than a bridge may have",
+    "bridges:\n  b1:\n    maxaddress: 1\n    ports: { t: { type: tap, fdb: [02:00:00:00:00:01, 02:00:00:00:00:02] } }",
+    "F:3:17: bridges.b1.maxaddress: expected at least the 2 addresses that its ports bind (fdb), got 1",
   ],
   [
     "a mirror of unknown ports",

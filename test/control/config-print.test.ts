@@ -80,6 +80,7 @@ describe("a configuration means", () => {
         local: "10.122.1.103",
         dstport: 4789,
         policy: OPEN_POLICY,
+        fdb: [],
       },
       {
         type: "vxlan",
@@ -90,6 +91,7 @@ describe("a configuration means", () => {
         local: "10.122.1.104",
         dstport: 8472,
         policy: OPEN_POLICY,
+        fdb: [],
       },
       {
         type: "tap",
@@ -98,6 +100,7 @@ describe("a configuration means", () => {
         addresses: ["192.168.0.103/24"],
         mtuBytes: 1450,
         policy: OPEN_POLICY,
+        fdb: [],
       },
     ]);
     expect(mirrors[0]).toEqual({

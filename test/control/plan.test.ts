@@ -44,14 +44,14 @@ function deal(
   const devices = new Set<string>();
   const left = [...tunnels];
   // One of them differs between two plans, so that some ports change by their policy alone.
-  const policy = { ...OPEN_POLICY, isolated: isTap[0] };
+  const common = { policy: { ...OPEN_POLICY, isolated: isTap[0] }, fdb: [] };
   return places.flatMap((place, index): PortSpec[] => {
     if (isTap[index] && !devices.has(place.name)) {
       devices.add(place.name);
-      return [{ type: "tap", ...place, addresses: [], mtuBytes: left.length > 2 ? 1450 : null, policy }];
+      return [{ type: "tap", ...place, addresses: [], mtuBytes: left.length > 2 ? 1450 : null, ...common }];
     }
     const tunnel = left.pop();
-    return tunnel === undefined ? [] : [{ type: "vxlan", ...place, ...tunnel, policy }];
+    return tunnel === undefined ? [] : [{ type: "vxlan", ...place, ...tunnel, ...common }];
   });
 }
 
@@ -145,6 +145,7 @@ const vxlan = (name: string, vni: number): PortSpec => {
     local: null,
     dstport: 4789,
     policy: OPEN_POLICY,
+    fdb: [],
   };
 };
 const tap = (name: string): PortSpec => ({
@@ -154,6 +155,7 @@ const tap = (name: string): PortSpec => ({
   addresses: [],
   mtuBytes: null,
   policy: OPEN_POLICY,
+  fdb: [],
 });
 const mirrorOf = (port: string): MirrorSpec => ({
   bridge: "br0",

@@ -11,9 +11,12 @@ import {
 } from "../../src/dataplane/counters.ts";
 import { DESTINATION_PORT, DESTINATION_WORDS } from "../../src/dataplane/destinations.ts";
 import { allocateFdb, Fdb, type FdbMemory, fdbKey } from "../../src/dataplane/fdb.ts";
+import { OPEN_POLICY, policyBits } from "../../src/dataplane/policy.ts";
 
 const BRIDGE = 3;
 const DESTINATIONS = 9;
+/** Of which the last has one destination, the others two. */
+const PORTS = 5;
 const NEVER = Number.POSITIVE_INFINITY;
 
 interface Address {
@@ -29,14 +32,26 @@ interface Entry {
   seen: number;
 }
 
+/** What may differ between ports: addresses learnt at most (0 = no bound), and whether those stay. */
+interface PortLimits {
+  readonly addressesMax: number;
+  readonly sticky: boolean;
+}
+
+const NO_LIMITS: readonly PortLimits[] = Array.from({ length: PORTS }, () => {
+  return { addressesMax: 0, sticky: false };
+});
+
 /** Entries stand in the order in which they were last seen: a Map keeps the order of insertion. */
 class Model {
   readonly entries = new Map<string, Entry>();
   readonly counts = { learned: 0, moved: 0, expired: 0, evicted: 0 };
   private readonly addressesMax: number;
+  private readonly limits: readonly PortLimits[];
 
-  constructor(addressesMax: number) {
+  constructor(addressesMax: number, limits = NO_LIMITS) {
     this.addressesMax = addressesMax;
+    this.limits = limits;
   }
 
   lookUp(address: Address): number {
@@ -45,17 +60,42 @@ class Model {
 
   learn(address: Address, destination: number, now: number): boolean {
     const entry = this.entries.get(text(address));
+    const port = portOf(destination);
+    const { addressesMax } = this.limitsOf(destination);
     if (!entry) {
+      if (addressesMax > 0) this.trim(port, addressesMax - 1);
       if (!this.makeRoom()) return true;
       this.counts.learned++;
     } else {
       if (entry.seen === NEVER) return entry.destination === destination;
       if (entry.destination === destination && entry.seen === now) return true;
+      if (portOf(entry.destination) !== port && this.limitsOf(entry.destination).sticky) return false;
       if (entry.destination !== destination) this.counts.moved++;
       this.entries.delete(text(address));
     }
     this.entries.set(text(address), { address, destination, seen: now });
+    if (addressesMax > 0) this.trim(port, addressesMax);
     return true;
+  }
+
+  /** Forgets the oldest learnt entries of a port beyond so many. */
+  trim(port: number, count: number): void {
+    const learnt = Array.from(this.entries).filter(
+      ([, entry]) => entry.seen !== NEVER && portOf(entry.destination) === port,
+    );
+    for (const [key] of learnt.slice(0, Math.max(0, learnt.length - count))) {
+      this.entries.delete(key);
+      this.counts.evicted++;
+    }
+  }
+
+  removeStatic(address: Address, destination: number): void {
+    const entry = this.entries.get(text(address));
+    if (entry?.seen === NEVER && entry.destination === destination) this.entries.delete(text(address));
+  }
+
+  private limitsOf(destination: number): PortLimits {
+    return this.limits[portOf(destination) - 1];
   }
 
   addStatic(address: Address, destination: number): boolean {
@@ -117,6 +157,7 @@ type Step = (fdb: Fdb, model: Model, now: number) => [real: unknown, expected: u
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 30, arbitrary: fc.tuple(address, destination).map(([a, d]) => learn(a, d)) },
   { weight: 4, arbitrary: fc.tuple(address, destination).map(([a, d]) => addStatic(a, d)) },
+  { weight: 2, arbitrary: fc.tuple(address, destination).map(([a, d]) => removeStatic(a, d)) },
   { weight: 5, arbitrary: address.map(remove) },
   { weight: 2, arbitrary: fc.tuple(port, fc.boolean()).map(([p, statics]) => flushPort(p, statics)) },
   { weight: 2, arbitrary: fc.nat(4).map(expire) },
@@ -124,12 +165,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 const steps = fc.array(fc.tuple(fc.nat(2), step), { minLength: 1, maxLength: 120, size: "max" });
 
+const limits = fc.array(fc.record({ addressesMax: fc.nat(4), sticky: fc.boolean() }), {
+  minLength: PORTS,
+  maxLength: PORTS,
+});
+
 test("the table does what a Map does, step by step, and counts the same", () => {
   const addressesMax = fc.integer({ min: 1, max: 20 });
   fc.assert(
-    fc.property(addressesMax, steps, (max, steps) => {
-      const { fdb, counters } = table(max);
-      const model = new Model(max);
+    fc.property(addressesMax, limits, steps, (max, limits, steps) => {
+      const { fdb, counters } = table(max, limits);
+      const model = new Model(max, limits);
       let now = 100;
       for (const [seconds, step] of steps) {
         now += seconds;
@@ -145,7 +191,7 @@ test("the table does what a Map does, step by step, and counts the same", () => 
         evicted: counters[at + FDB_EVICTED],
       });
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   );
 });
 
@@ -217,6 +263,10 @@ function addStatic(a: Address, d: number): Step {
   return (fdb, model) => [fdb.addStatic(key(a), a.low, d), model.addStatic(a, d)];
 }
 
+function removeStatic(a: Address, d: number): Step {
+  return (fdb, model) => [fdb.removeStatic(key(a), a.low, d), model.removeStatic(a, d)];
+}
+
 function remove(a: Address): Step {
   return (fdb, model) => [fdb.remove(key(a), a.low), model.remove(a)];
 }
@@ -229,7 +279,10 @@ function expire(seconds: number): Step {
   return (fdb, model, now) => [fdb.expire(now - seconds, 1000), model.expire(now - seconds)];
 }
 
-function table(addressesMax: number): {
+function table(
+  addressesMax: number,
+  limits = NO_LIMITS,
+): {
   memory: FdbMemory;
   fdb: Fdb;
   destinations: Int32Array;
@@ -239,7 +292,12 @@ function table(addressesMax: number): {
   for (let d = 0; d < DESTINATIONS; d++) destinations[d * DESTINATION_WORDS + DESTINATION_PORT] = portOf(d);
   const counters = new Float64Array(allocateCounters());
   const memory = allocateFdb(BRIDGE, addressesMax);
-  return { memory, fdb: new Fdb(memory, destinations, counters), destinations, counters };
+  const bits = limits.map((port) => policyBits({ ...OPEN_POLICY, ...port }));
+  const policies = {
+    portPolicy: Int32Array.of(0, ...bits),
+    portAddressesMax: Int32Array.of(0, ...limits.map((port) => port.addressesMax)),
+  };
+  return { memory, fdb: new Fdb(memory, destinations, counters, null, policies), destinations, counters };
 }
 
 /** Several destinations a port: VTEPs behind one. */

@@ -23,8 +23,9 @@ import {
 import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
-import { formatMac, parseMac } from "../../src/dataplane/mac.ts";
-import { OPEN_POLICY, type PortPolicy, policyBits } from "../../src/dataplane/policy.ts";
+import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
+import { allocateMeters } from "../../src/dataplane/meters.ts";
+import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { type Arrival, arena, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
@@ -72,7 +73,8 @@ interface LabPort {
   readonly device: MemoryDevice;
   /** null = a TAP. */
   readonly ingress: { readonly remote: string; readonly vni: number } | null;
-  policy: number;
+  policy: PortPolicy;
+  bound: readonly FdbAddress[];
 }
 
 interface LabMirror {
@@ -92,6 +94,8 @@ export class Lab {
   readonly counters: Float64Array;
   readonly engine: Engine<MemoryDevice, MemorySink>;
   nowSeconds = 1000;
+  /** Soon to wrap. */
+  private nowUs = 0x7fff_ffff - 5000;
   private readonly destinations: Int32Array;
   private readonly bridges = new Map<string, FdbMemory>();
   private readonly ports = new Map<string, LabPort>();
@@ -107,6 +111,7 @@ export class Lab {
       counters: allocateCounters(),
       destinations: allocateDestinations(),
       vteps: allocateVteps(),
+      meters: allocateMeters(),
     };
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
@@ -115,6 +120,7 @@ export class Lab {
       sink: (output) => output,
     });
     this.engine.tick(this.nowSeconds);
+    this.passUs(0);
     const bridges = options.bridges ?? { [DEFAULT_BRIDGE]: options };
     for (const [name, bridge] of Object.entries(bridges)) this.setBridge(name, bridge);
     const underlays = options.underlays ?? { [DEFAULT_UNDERLAY]: "" };
@@ -141,7 +147,7 @@ export class Lab {
       ? null
       : { remote: remote ?? `10.0.${index >> 8}.${index & 255}`, vni: vni ?? DEFAULT_VNI };
     const place = { name, index, destination: index, bridge: this.bridgeIndex(bridge) };
-    const port = { ...place, device, ingress, policy: policyBits({ ...OPEN_POLICY, ...policy }) };
+    const port = { ...place, device, ingress, policy: { ...OPEN_POLICY, ...policy }, bound: [] };
     this.ports.set(name, port);
     this.allPorts.push(port);
     if (bare) this.apply({ op: "add-device", device: device.index, make: device, fallback: device.index });
@@ -155,10 +161,10 @@ export class Lab {
 
   /** A port closes: the control thread writes its destination at once, then tells the engine. */
   bringDown(name: string): void {
-    const { index, destination, bridge, policy } = this.port(name);
+    const port = this.port(name);
     this.loseDevice(name);
-    this.apply({ op: "del-port", port: index });
-    this.apply({ op: "add-port", bridge, port: index, destination, policy, device: -1, ingress: null });
+    this.apply({ op: "del-port", port: port.index });
+    this.apply(addPort(port, -1, null));
   }
 
   /** The moment before the engine hears that a port is down. */
@@ -167,17 +173,26 @@ export class Lab {
   }
 
   bringUp(name: string): void {
-    const { index, destination, bridge, device, ingress, policy } = this.port(name);
+    const port = this.port(name);
+    const { index, destination, device, ingress } = port;
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
     const from = ingress && { remote: parseAddress(ingress.remote).words, vni: ingress.vni };
-    const place = { bridge, port: index, destination, device: device.index };
-    this.apply({ op: "add-port", ...place, policy, ingress: from });
+    this.apply(addPort(port, device.index, from));
   }
 
   /** Changes in place what a port may do; what is left out it may do. */
   setPolicy(name: string, policy: Partial<PortPolicy>): void {
-    this.port(name).policy = policyBits({ ...OPEN_POLICY, ...policy });
+    this.port(name).policy = { ...OPEN_POLICY, ...policy };
+    this.bringUp(name);
+  }
+
+  /** The addresses bound to a port, as its configuration has them. */
+  setBound(name: string, macs: readonly string[]): void {
+    const port = this.port(name);
+    const { bridge, destination, bound } = port;
+    port.bound = macs.map((mac) => parseFdbAddress({ mac, vlan: 0 }));
+    this.apply({ op: "fdb-unbind", bridge, addresses: bound, destination });
     this.bringUp(name);
   }
 
@@ -232,6 +247,12 @@ export class Lab {
     this.receiveRaw(underlay, { bytes, remote });
   }
 
+  /** Lets a little time pass, as a turn of the loop tells it. */
+  passUs(us: number): void {
+    this.nowUs = (this.nowUs + us) | 0;
+    this.engine.forwarder.setMicroseconds(this.nowUs);
+  }
+
   /** Lets time pass and the switch look at its clock, as it does once a second. */
   tick(seconds: number): void {
     this.nowSeconds += seconds;
@@ -239,17 +260,14 @@ export class Lab {
   }
 
   addStatic(port: string, mac: string, vlan = 0, bridge = DEFAULT_BRIDGE): boolean {
-    const { high: macHigh, low: macLow } = parseMac(mac);
+    const address = parseFdbAddress({ vlan, mac });
     const destination = this.port(port).destination;
-    return (
-      this.apply({ op: "fdb-add", bridge: this.bridgeIndex(bridge), vlan, macHigh, macLow, destination }) ===
-      1
-    );
+    return this.apply({ op: "fdb-add", bridge: this.bridgeIndex(bridge), address, destination }) === 1;
   }
 
   delFdb(mac: string, vlan = 0, bridge = DEFAULT_BRIDGE): boolean {
-    const { high: macHigh, low: macLow } = parseMac(mac);
-    return this.apply({ op: "fdb-del", bridge: this.bridgeIndex(bridge), vlan, macHigh, macLow }) === 1;
+    const address = parseFdbAddress({ vlan, mac });
+    return this.apply({ op: "fdb-del", bridge: this.bridgeIndex(bridge), address }) === 1;
   }
 
   flush(port: string | null, bridge = DEFAULT_BRIDGE): number {
@@ -391,4 +409,13 @@ export class Lab {
     if (!bridge) throw new Error(`the lab has no bridge ${name}`);
     return bridge.bridge;
   }
+}
+
+function addPort(
+  port: LabPort,
+  device: number,
+  ingress: { readonly remote: Int32Array; readonly vni: number } | null,
+): Command<MemoryDevice, never> {
+  const { bridge, index, destination, policy, bound } = port;
+  return { op: "add-port", bridge, port: index, destination, policy, bound, device, ingress };
 }

@@ -6,7 +6,7 @@ import { DESTINATION_PORT, DESTINATION_WORDS } from "../../src/dataplane/destina
 import { allocateFdb, Fdb, fdbKey } from "../../src/dataplane/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
 import { EVENTS_MAX } from "../../src/dataplane/learning-ring.ts";
-import { parseMac } from "../../src/dataplane/mac.ts";
+import { parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { ALICE, BOB, BROADCAST, frame, numberedMac } from "./packets.ts";
 import { WorkersLab } from "./workers-lab.ts";
 
@@ -94,8 +94,8 @@ describe("workers", () => {
 
   test("hold to a static entry, whatever they are told", () => {
     const lab = new WorkersLab(2, PORTS);
-    const { high: macHigh, low: macLow } = parseMac(ALICE);
-    lab.apply(1, { op: "fdb-add", bridge: 0, vlan: 0, macHigh, macLow, destination: 1 });
+    const address = parseFdbAddress({ vlan: 0, mac: ALICE });
+    lab.apply(1, { op: "fdb-add", bridge: 0, address, destination: 1 });
     lab.receive(0, "tap0", FROM_ALICE);
     lab.hear(1);
     expect([lab.fdb(0), lab.fdb(1)]).toEqual([[`${ALICE} tap0`], [`${ALICE} tap1`]]);

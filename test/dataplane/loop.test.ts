@@ -95,6 +95,7 @@ function run(devices: Device[], spinUs = SPIN_ALWAYS_US): void {
   const forwarder: Forwarder = {
     forward: (index, count) => void forwarded.push(`${index}: ${count}`),
     setTime: () => {},
+    setMicroseconds: () => {},
   };
   const loop = new Loop(forwarder, wakeUp, new TurnClock(), spinUs, {
     answer: () => false,

@@ -16,6 +16,8 @@ import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
 import { formatMac } from "../../src/dataplane/mac.ts";
+import { allocateMeters } from "../../src/dataplane/meters.ts";
+import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { arena, MemoryDevice } from "./memory-device.ts";
 
@@ -36,6 +38,7 @@ export class WorkersLab {
   private readonly ageingSeconds: number;
   private readonly destinationsMemory = allocateDestinations();
   private readonly destinations = new Int32Array(this.destinationsMemory);
+  private readonly meters = allocateMeters();
   private readonly learning: ReturnType<typeof allocateLearning>;
   private readonly workers: LabWorker[];
 
@@ -141,7 +144,12 @@ export class WorkersLab {
         throw new Error("this lab has no mirrors");
       },
     };
-    const shared = { counters, destinations: this.destinationsMemory, vteps: allocateVteps() };
+    const shared = {
+      counters,
+      destinations: this.destinationsMemory,
+      vteps: allocateVteps(),
+      meters: this.meters,
+    };
     const engine = new Engine<MemoryDevice, never>(shared, arena.view, host, learning);
     engine.tick(this.nowSeconds);
     engine.apply({ op: "set-bridge", memory, ageingSeconds: this.ageingSeconds });
@@ -156,5 +164,5 @@ export class WorkersLab {
 /** A port, its destination and its device have one number, but that ports begin with 1. */
 function portCommand(index: number): Command<MemoryDevice, never> {
   const place = { bridge: BRIDGE, port: index + 1, destination: index, device: index };
-  return { op: "add-port", ...place, policy: 0, ingress: null };
+  return { op: "add-port", ...place, policy: OPEN_POLICY, bound: [], ingress: null };
 }

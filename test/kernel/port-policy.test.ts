@@ -6,6 +6,8 @@ import type { FdbRow, PortRow } from "./harness/rows.ts";
 
 const RELOAD_TIMEOUT_MS = 5000;
 const CLIENTS = ["client1", "client2"];
+const BROADCAST = "192.168.0.255";
+const OTHER_MAC = "02:00:00:00:0c:01";
 
 let lab: KernelLab;
 beforeAll(async () => {
@@ -49,6 +51,66 @@ test("a port that floods no broadcasts hears no ARP, and answers who knows its a
   await lab.vxswitch("port", "set", "br0", "client2", "bcast_flood=");
   await lab.client1.run("ip", "neigh", "flush", "all", "dev", "vxlan0");
   expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+});
+
+test("a locked port takes in the one station whose address is bound to it", async () => {
+  const mac = await lab.client1.mac("vxlan0");
+  await lab.vxswitch("port", "set", "br0", "client1", "locked=true", `fdb=${mac}`);
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+  expect(await lab.show<FdbRow>("fdb")).toContainEqual(
+    expect.objectContaining({ mac, port: "client1", static: true }),
+  );
+  await lab.client1.run("ip", "link", "set", "vxlan0", "address", OTHER_MAC);
+  expect(await lab.client1.ping(CLIENT2.ipv4, { count: 1, waitSeconds: 0.5 })).toBe(0);
+  expect(await lab.drops("locked")).toBeGreaterThan(0);
+  await lab.vxswitch("port", "set", "br0", "client1", `fdb=${mac},${OTHER_MAC}`);
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+  await lab.vxswitch("port", "set", "br0", "client1", "locked=", "fdb=");
+  await lab.client1.run("ip", "link", "set", "vxlan0", "address", mac);
+  expect((await lab.show<FdbRow>("fdb")).filter((row) => row.static)).toEqual([]);
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+});
+
+test("nobody takes the address of a station at a sticky port", async () => {
+  const mac = await lab.client1.mac("vxlan0");
+  await lab.vxswitch("port", "set", "br0", "client1", "sticky=true");
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+  const own = await lab.client2.mac("vxlan0");
+  await lab.client2.run("ip", "link", "set", "vxlan0", "address", mac);
+  expect(await lab.client2.ping(OWN_LEG.ipv4, { count: 1, waitSeconds: 0.5 })).toBe(0);
+  expect(await lab.drops("static_moved")).toBeGreaterThan(0);
+  expect(await learnt()).toContainEqual({ mac, port: "client1" });
+  await lab.client2.run("ip", "link", "set", "vxlan0", "address", own);
+  await lab.vxswitch("port", "set", "br0", "client1", "sticky=");
+  expect(await lab.client2.ping(CLIENT1.ipv4)).toBe(3);
+});
+
+test("what a port sends beyond its rate is dropped and counted", async () => {
+  await lab.vxswitch(
+    ...["port", "set", "br0", "client1", "ingress_policing_rate=100", "ingress_policing_burst=10"],
+  );
+  const answered = await lab.client1.ping(CLIENT2.ipv4, {
+    count: 20,
+    intervalSeconds: 0.01,
+    size: 1000,
+    waitSeconds: 0.5,
+  });
+  expect(answered).toBeLessThan(20);
+  expect((await lab.drops("policed")) + answered).toBeGreaterThanOrEqual(20);
+  await lab.vxswitch(
+    ...["port", "set", "br0", "client1", "ingress_policing_rate=", "ingress_policing_burst="],
+  );
+  expect(await lab.client1.ping(CLIENT2.ipv4, { count: 20, intervalSeconds: 0.01, size: 1000 })).toBe(20);
+});
+
+test("a storm of broadcasts is bounded, and pings go on through it", async () => {
+  await lab.vxswitch("port", "set", "br0", "client1", "storm_control=1");
+  const before = await lab.drops("storm");
+  await lab.client1.host.outcome("ping", ["-b", "-c", "20", "-i", "0.01", "-W", "0.1", BROADCAST]);
+  expect((await lab.drops("storm")) - before).toBeGreaterThanOrEqual(15);
+  expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+  expect(await lab.vxswitch("show")).toMatch(/storm_control 1\n/);
+  await lab.vxswitch("port", "set", "br0", "client1", "storm_control=");
 });
 
 async function learnt(): Promise<Pick<FdbRow, "mac" | "port">[]> {

@@ -17,6 +17,9 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
     ...badDeviceNames(config),
     ...duplicateDevices(config),
     ...duplicateAddresses(config),
+    ...burstsWithoutRate(config),
+    ...boundTwice(config),
+    ...tooManyBound(config),
     ...unknownMirrorPorts(config, portDeclared),
     ...emptyMirrors(config),
     ...idleRotation(config),
@@ -133,6 +136,45 @@ function duplicateAddresses(config: Config): Fault[] {
     expected: "an address of its own",
     got: `${item.text}, which ${pathText(first.path)} has`,
   }));
+}
+
+function burstsWithoutRate(config: Config): Fault[] {
+  const pairs = [
+    ["ingress_policing_burst", "ingress_policing_rate"],
+    ["ingress_policing_kpkts_burst", "ingress_policing_kpkts_rate"],
+  ] as const;
+  return ports(config).flatMap(({ path, value }) =>
+    pairs
+      .filter(([burst, rate]) => value[burst] && !value[rate])
+      .map(([burst, rate]) => ({ path: [...path, burst], expected: `${rate} beside it`, got: "no rate" })),
+  );
+}
+
+/** An address is bound to one port of a bridge. */
+function boundTwice(config: Config): Fault[] {
+  const bound = ports(config).flatMap(({ bridge, path, value }) =>
+    (value.fdb ?? []).map((text, index) => ({ bridge, path: [...path, "fdb", index], text })),
+  );
+  return duplicates(bound, ({ bridge, text }) => `${bridge} ${text}`).map(({ item, first }) => ({
+    path: item.path,
+    expected: "an address that no other port of the bridge has",
+    got: `${item.text}, which ${pathText(first.path)} binds`,
+  }));
+}
+
+function tooManyBound(config: Config): Fault[] {
+  return Object.entries(config.bridges).flatMap(([bridge, { maxaddress, ports }]): Fault[] => {
+    const count = Object.values(ports).reduce((sum, { fdb }) => sum + (fdb?.length ?? 0), 0);
+    const path = ["bridges", bridge, "maxaddress"];
+    if (count <= maxaddress) return [];
+    return [
+      {
+        path,
+        expected: `at least the ${count} addresses that its ports bind (fdb)`,
+        got: String(maxaddress),
+      },
+    ];
+  });
 }
 
 function unknownMirrorPorts(config: Config, portDeclared: PortDeclared): Fault[] {

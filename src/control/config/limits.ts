@@ -30,6 +30,14 @@ export const MTU_BYTES_MIN = 68;
 /** Linux: 65,535 less an Ethernet header. */
 export const MTU_BYTES_MAX = 65_521;
 export const TAP_ADDRESSES_MAX = 16;
+/** Buckets count bits and thousandths of frames, in 31 bits (meters.ts). */
+export const POLICING_KBIT_MAX = 1_000_000_000;
+export const POLICING_KBIT_BURST_MAX = 2_000_000;
+export const POLICING_KPKTS_MAX = 1_000_000;
+export const POLICING_KPKTS_BURST_MAX = 2000;
+export const STORM_FRAMES_MAX = 2_000_000;
+/** In the file, of one port. */
+export const BOUND_ADDRESSES_MAX = 1024;
 
 /** As in the OVS schema: less than an Ethernet header tells nothing. */
 export const SNAPLEN_BYTES_MIN = 14;

@@ -5,6 +5,7 @@ import * as z from "zod";
 import * as limit from "./limits.ts";
 import {
   absolutePath,
+  boundAddress,
   deviceName,
   duration,
   flag,
@@ -53,13 +54,22 @@ const underlay = mapping({
   workers: whole(1, limit.WORKERS_MAX, "a number of forwarding threads").default(1),
 });
 
-/** What a port may do in its bridge, in the words of bridge(8). */
+/** What a port may do in its bridge, in the words of bridge(8) and Open vSwitch; and addresses bound to the port. */
 const policy = {
   isolated: flag.optional(),
   learning: flag.optional(),
   flood: flag.optional(),
   bcast_flood: flag.optional(),
   mcast_flood: flag.optional(),
+  locked: flag.optional(),
+  sticky: flag.optional(),
+  maxaddress: whole(1, limit.FDB_ENTRIES_MAX).optional(),
+  ingress_policing_rate: whole(0, limit.POLICING_KBIT_MAX, "kbit/s").optional(),
+  ingress_policing_burst: whole(0, limit.POLICING_KBIT_BURST_MAX, "kbit").optional(),
+  ingress_policing_kpkts_rate: whole(0, limit.POLICING_KPKTS_MAX, "thousand frames a second").optional(),
+  ingress_policing_kpkts_burst: whole(0, limit.POLICING_KPKTS_BURST_MAX, "thousand frames").optional(),
+  storm_control: whole(0, limit.STORM_FRAMES_MAX, "frames a second").optional(),
+  fdb: oneOrMany(boundAddress, limit.BOUND_ADDRESSES_MAX).optional(),
 };
 
 const vxlanPort = mapping({

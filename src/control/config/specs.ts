@@ -1,5 +1,5 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
-import type { BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import type { BoundAddress, BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
 import { policyOf } from "../policy-words.ts";
 import { ROTATE_FILES_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
@@ -40,6 +40,7 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
       addresses: port.address ?? [],
       mtuBytes: port.mtu ?? null,
       policy: policyOf(port),
+      fdb: (port.fdb ?? []).map(boundAddressOf),
     };
   }
   return {
@@ -51,7 +52,14 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     local: port.local ?? underlay.local ?? null,
     dstport: port.dstport ?? underlay.dstport,
     policy: policyOf(port),
+    fdb: (port.fdb ?? []).map(boundAddressOf),
   };
+}
+
+/** From `MAC` or `MAC vlan VID`. */
+function boundAddressOf(text: string): BoundAddress {
+  const [mac, vid] = text.split(" vlan ");
+  return { vlan: Number(vid ?? 0), mac: mac! };
 }
 
 function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorSpec {

@@ -133,6 +133,25 @@ export const interfaceAddress = parsed(
   },
 );
 
+/** The MAC address of one station in the spelling of the data plane; undefined if it is none. */
+export function stationMac(text: string): string | undefined {
+  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) return undefined;
+  const mac = text.toLowerCase().replaceAll("-", ":");
+  const isGroup = (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+  return isGroup || mac === "00:00:00:00:00:00" ? undefined : mac;
+}
+
+/** An address bound to a port, in the words of `bridge fdb`: `MAC`, or `MAC vlan VID`. */
+export const boundAddress = parsed(
+  'the MAC address of one station, such as 02:00:00:00:00:01 or "02:00:00:00:00:01 vlan 10"',
+  (value) => {
+    const [, text = "", vid = "0"] = /^(\S+?)(?: +vlan +(\d{1,4}))?$/.exec(String(value)) ?? [];
+    const mac = stationMac(text);
+    if (mac === undefined || Number(vid) > limit.VLAN_MAX) return undefined;
+    return Number(vid) === 0 ? mac : `${mac} vlan ${Number(vid)}`;
+  },
+);
+
 /** True if both are IPv4 or both IPv6. */
 export function sameFamily(left: string, right: string): boolean {
   return isIP(left) === isIP(right);

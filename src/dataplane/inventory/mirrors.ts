@@ -15,7 +15,8 @@ import { everyWorker, type ForwardingCommand, type PerWorker } from "../threads/
 import type { AllCounters } from "./all-counters.ts";
 import { explainTap, textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
-import type { Port, Ports } from "./ports.ts";
+import type { Port } from "./port.ts";
+import type { Ports } from "./ports.ts";
 import { Retry } from "./retry.ts";
 
 /** Sizes the segments that a watching host takes a super-frame for; the frame itself is mirrored whole. */

@@ -1,7 +1,7 @@
 // The ports as the control thread knows them: it opens their sockets and TAPs, keeps their rows of the shared tables,
 // and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
 import { isDeepStrictEqual } from "node:util";
-import { type Address, parseAddress } from "../address.ts";
+import { parseAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
 import {
@@ -16,44 +16,28 @@ import {
 import { openRouteKernel } from "../io/next-hop.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
-import { policyBits } from "../policy.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
-import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
+import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
 import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
 import { Paths } from "./paths.ts";
+import { deviceOf, type Opened, type Port } from "./port.ts";
+import { addPortCommand, deviceCommands, portCommands, unbindCommand } from "./port-commands.ts";
 import { Retry } from "./retry.ts";
 import { Rings, type RingVtep } from "./rings.ts";
 import { changeAddresses, makeTap } from "./taps.ts";
-import { type Underlay, Underlays } from "./underlays.ts";
+import { Underlays } from "./underlays.ts";
 
 /** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
 const MTU_DEFAULT_BYTES = 1500;
 const MTU_MAX_BYTES = 65_521;
-const NO_DEVICE = -1;
 /** How soon a change of the next hop is heard of. */
 const LOOK_EVERY_MS = 100;
 /** Remotes whose path is asked for again without an announcement: 20 us each. */
 const PATHS_A_SECOND = 64;
-
-/** A port while it is open. */
-export type Opened =
-  | { readonly type: "vxlan"; readonly underlay: Underlay; readonly remote: Address }
-  | { readonly type: "tap"; readonly device: number; readonly fd: number; mtuBytes: number };
-
-export interface Port {
-  readonly index: number;
-  readonly bridge: number;
-  readonly destination: number;
-  spec: PortSpec;
-  opened: Opened | null;
-  /** Why it is down; "" while up. */
-  reason: string;
-  readonly retry: Retry;
-}
 
 export interface PortsOptions {
   readonly workers: number;
@@ -127,12 +111,12 @@ export class Ports {
     if (port.opened?.type === "tap" && spec.type === "tap" && before.type === "tap") {
       changeAddresses(before, spec);
       await this.refreshTap(port);
-    } else if (!isDeepStrictEqual(before, { ...spec, policy: before.policy })) {
+    } else if (!isDeepStrictEqual(before, { ...spec, policy: before.policy, fdb: before.fdb })) {
       await this.close(port);
       await this.open(port);
       return;
     }
-    await this.options.send(this.portCommands(port).filter((command) => command.op === "add-port"));
+    await this.options.send([unbindCommand(port, before.fdb), addPortCommand(port)]);
   }
 
   async del(bridge: string, name: string): Promise<void> {
@@ -157,7 +141,7 @@ export class Ports {
     for (const port of this.ports.values()) {
       if (port.opened === null || !broken.includes(port.opened)) continue;
       await this.close(port);
-      await this.options.send(this.portCommands(port));
+      await this.options.send(portCommands(port, this.options.workers));
       this.fail(
         port,
         `${port.spec.name} has failed (errno ${errno}): the device was removed or its descriptor is broken`,
@@ -213,7 +197,7 @@ export class Ports {
   /** Everything that a new engine must be told about devices and ports. */
   commands(): ForwardingCommand[] {
     const commands = [...this.underlays.commands(), ...this.rings.commands()];
-    for (const port of this.ports.values()) commands.push(...this.portCommands(port));
+    for (const port of this.ports.values()) commands.push(...portCommands(port, this.options.workers));
     return commands;
   }
 
@@ -233,7 +217,7 @@ export class Ports {
         port.spec.type === "vxlan" ? this.openVxlan(port.spec) : this.openTap(port.spec, port.bridge);
     } catch (error) {
       this.fail(port, textOf(error));
-      await this.options.send(this.portCommands(port));
+      await this.options.send(portCommands(port, this.options.workers));
       return;
     }
     if (port.reason !== "")
@@ -242,7 +226,7 @@ export class Ports {
     port.retry.succeeded();
     this.writeDestination(port);
     const devices = port.opened.type === "vxlan" ? this.underlays.commands() : [];
-    await this.options.send([...devices, ...this.portCommands(port)]);
+    await this.options.send([...devices, ...portCommands(port, this.options.workers)]);
   }
 
   private fail(port: Port, reason: string): void {
@@ -311,28 +295,7 @@ export class Ports {
       return;
     }
     opened.mtuBytes = mtuBytes;
-    await this.options.send(this.portCommands(port).filter((command) => command.op === "add-device"));
-  }
-
-  /** What the engines must be told about one port; a port that is down still stands in the flood list and counts drops. */
-  private portCommands({ index: port, bridge, destination, opened, spec }: Port): ForwardingCommand[] {
-    const common = { op: "add-port", bridge, port, destination, policy: policyBits(spec.policy) } as const;
-    if (opened?.type === "tap") {
-      const { device, fd, mtuBytes } = opened;
-      const receiver = port % this.options.workers;
-      const make = everyWorker(this.options.workers, (worker) => {
-        return { type: "tap", fd, receives: worker === receiver, mtuBytes } as const;
-      });
-      return [
-        { op: "add-device", device, make, fallback: device },
-        { ...common, device, ingress: null },
-      ];
-    }
-    if (opened?.type === "vxlan" && spec.type === "vxlan") {
-      const ingress = { remote: opened.remote.words, vni: spec.vni };
-      return [{ ...common, device: opened.underlay.device, ingress }];
-    }
-    return [{ ...common, device: NO_DEVICE, ingress: null }];
+    await this.options.send(deviceCommands(port, this.options.workers));
   }
 
   /** Writes what the kernel knows by now of the way to the remote: its MTU, the next hop. */
@@ -366,9 +329,4 @@ export class Ports {
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);
   }
-}
-
-function deviceOf({ opened }: Port): number {
-  if (opened === null) return NO_DEVICE;
-  return opened.type === "tap" ? opened.device : opened.underlay.device;
 }

@@ -31,7 +31,8 @@ import type {
 } from "../spec.ts";
 import { overheadBytes } from "../vxlan.ts";
 import type { MirrorRecord } from "./mirrors.ts";
-import type { Port, Ports } from "./ports.ts";
+import type { Port } from "./port.ts";
+import type { Ports } from "./ports.ts";
 
 export function bridgeStatus(counters: Float64Array, index: number, name: string, fdb: Fdb): BridgeStatus {
   const at = bridgeCounter(index);

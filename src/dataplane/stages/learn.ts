@@ -28,14 +28,14 @@ const {
 } = layout;
 
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
-const { POLICY_ISOLATED, POLICY_NO_LEARNING } = policy;
+const { POLICY_ISOLATED, POLICY_LOCKED, POLICY_NO_LEARNING } = policy;
 
-const { static_moved, split_horizon, isolated } = Drop;
+const { static_moved, split_horizon, isolated, locked } = Drop;
 
 export interface LearnStages {
   /** Fetches the FDB slots of the batch from memory; pays only if an FDB is large. */
   touch(count: number): number;
-  /** Notes where each source address is; a frame that a static entry contradicts is dropped, but may be mirrored. */
+  /** Notes where each source address is; a frame that may not come from there is dropped, but may be mirrored. */
   learn(count: number, nowSeconds: number): void;
   /** Writes each frame's target. */
   lookUp(count: number): void;
@@ -60,23 +60,38 @@ export function createLearn(tables: Tables): LearnStages {
   function learn(count: number, nowSeconds: number): void {
     let runPort = DROPPED_PORT;
     let fdb: Fdb | null = null;
-    let learns = true;
+    let isUsual = true;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
       if (port !== runPort) {
         fdb = fdbOf(port);
-        learns = (portPolicy[port] & POLICY_NO_LEARNING) === 0;
+        isUsual = (portPolicy[port] & (POLICY_LOCKED | POLICY_NO_LEARNING)) === 0;
         runPort = port;
+      }
+      if (!isUsual) {
+        learnUnusual(at, port, fdb as Fdb, nowSeconds);
+        continue;
       }
       const key = frames[at + FRAME_SOURCE_KEY];
       const low = frames[at + FRAME_SOURCE_LOW];
-      const source = frames[at + FRAME_SOURCE];
-      const permitted = learns
-        ? (fdb as Fdb).learn(key, low, source, nowSeconds)
-        : (fdb as Fdb).permits(key, low, source);
-      if (!permitted) drop(at, port, static_moved);
+      if (!(fdb as Fdb).learn(key, low, frames[at + FRAME_SOURCE], nowSeconds)) drop(at, port, static_moved);
     }
+  }
+
+  /** At a port that learns nothing, or takes in known addresses alone. */
+  function learnUnusual(at: number, port: number, fdb: Fdb, nowSeconds: number): void {
+    const key = frames[at + FRAME_SOURCE_KEY];
+    const low = frames[at + FRAME_SOURCE_LOW];
+    const source = frames[at + FRAME_SOURCE];
+    const bits = portPolicy[port];
+    if ((bits & POLICY_LOCKED) !== 0 && fdb.lookUp(key, low) !== source) {
+      drop(at, port, locked);
+      return;
+    }
+    const learns = (bits & POLICY_NO_LEARNING) === 0;
+    const permitted = learns ? fdb.learn(key, low, source, nowSeconds) : fdb.permits(key, low, source);
+    if (!permitted) drop(at, port, static_moved);
   }
 
   function lookUp(count: number): void {

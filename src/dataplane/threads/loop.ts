@@ -69,6 +69,7 @@ export class Loop {
     let nextPollUs = lastFrameUs;
     for (;;) {
       const nowUs = this.clock.read();
+      this.forwarder.setMicroseconds(nowUs);
       if (since(nextTickUs, nowUs) >= 0) {
         this.host.tick(Math.floor(monotonicMs() / 1000));
         nextTickUs = (nowUs + TICK_US) | 0;
@@ -80,7 +81,7 @@ export class Loop {
         if (blocks) this.fallAsleep();
         if (this.poller.wait(blocks ? ((since(nowUs, nextTickUs) + 999) / 1000) | 0 : 0) > 0) {
           if (this.poller.ready[0] !== 0 && !this.answer()) return;
-          if (blocks) this.clock.read();
+          if (blocks) this.forwarder.setMicroseconds(this.clock.read());
           this.host.hear();
           frames += this.breathe();
         }

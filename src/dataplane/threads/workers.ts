@@ -7,6 +7,7 @@ import type { Command } from "../engine.ts";
 import type { FdbMemory } from "../fdb.ts";
 import { WakeUp } from "../io/poller.ts";
 import { allocateLearning } from "../learning.ts";
+import { allocateMeters } from "../meters.ts";
 import type { VtepsMemory } from "../vteps.ts";
 import type {
   DeviceFailed,
@@ -45,11 +46,12 @@ export class Workers {
   constructor({ counters, destinations, vteps, spinUs, replay, onNews, onCrash }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
+    const meters = allocateMeters();
     this.wakeUps = everyWorker(count, () => new WakeUp());
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = { counters: counters[worker], destinations, vteps };
+      const memory = { counters: counters[worker], destinations, vteps, meters };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),

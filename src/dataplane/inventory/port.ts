@@ -1,0 +1,29 @@
+// One port as the control thread knows it.
+import type { Address } from "../address.ts";
+import type { PortSpec } from "../spec.ts";
+import type { Retry } from "./retry.ts";
+import type { Underlay } from "./underlays.ts";
+
+/** A port while it is open. */
+export type Opened =
+  | { readonly type: "vxlan"; readonly underlay: Underlay; readonly remote: Address }
+  | { readonly type: "tap"; readonly device: number; readonly fd: number; mtuBytes: number };
+
+export interface Port {
+  readonly index: number;
+  readonly bridge: number;
+  readonly destination: number;
+  spec: PortSpec;
+  opened: Opened | null;
+  /** Why it is down; "" while up. */
+  reason: string;
+  readonly retry: Retry;
+}
+
+const NO_DEVICE = -1;
+
+/** Index of the device by which it is reached; -1 while it is down. */
+export function deviceOf({ opened }: Port): number {
+  if (opened === null) return NO_DEVICE;
+  return opened.type === "tap" ? opened.device : opened.underlay.device;
+}
