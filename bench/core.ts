@@ -134,7 +134,12 @@ class CoreBench {
         throw new Error("no mirrors here");
       },
     };
-    this.engine = new Engine(memory, this.view, host, thread && learningOf(thread, memory.counters));
+    this.engine = new Engine(
+      memory,
+      { view: this.view, answersAt: 0 },
+      host,
+      thread && learningOf(thread, memory.counters),
+    );
     this.seed += thread?.worker ?? 0;
     this.engine.apply({ op: "add-device", device: UNDERLAY, make: null, fallback: UNDERLAY });
     this.engine.apply({

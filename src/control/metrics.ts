@@ -1,5 +1,5 @@
 // The metrics of GET /metrics. Pull only: a scrape takes one snapshot of the data plane's counters and every metric is
-// read from it, so that the figures of one scrape belong together (received + copies = delivered + dropped). prom-client
+// read from it, so that the figures of one scrape belong together (received + copies + replies = delivered + dropped). prom-client
 // is used in this file alone.
 //
 // Every drop reason is exported for every port, at 0 too: rate() and increase() miss the first step of a series that
@@ -27,6 +27,11 @@ const DEFINITIONS: readonly Definition[] = [
   ofPorts("receive_bytes_total", "Bytes of the frames received from this port.", (port) => port.rxBytes),
   ofPorts("transmit_packets_total", "Frames delivered to this port.", (port) => port.txPackets),
   ofPorts("transmit_bytes_total", "Bytes of the frames delivered to this port.", (port) => port.txBytes),
+  ofPorts(
+    "too_big_replies_total",
+    "Senders at this port that were told by ICMP that a frame was too big for its way.",
+    (port) => port.tooBigReplies,
+  ),
   {
     ...ofPorts("up", "1 if the port forwards, 0 if it is down.", (port) => Number(port.state === "up")),
     type: "gauge",

@@ -9,7 +9,9 @@ export const RX_PACKETS = 0;
 export const RX_BYTES = 1;
 export const TX_PACKETS = 2;
 export const TX_BYTES = 3;
-export const DROPS = 4;
+/** Answers to senders at this port whose frames were too big for their way. */
+export const TOO_BIG_REPLIES = 4;
+export const DROPS = 5;
 export const PORT_COUNTERS = DROPS + DROP_REASON_COUNT;
 
 /** The row of frames that belong to no port (yet). */

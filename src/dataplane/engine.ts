@@ -6,6 +6,7 @@ import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb.ts";
 import { createForwarder, type Forwarder } from "./forwarder.ts";
+import type { PacketMemory } from "./frames.ts";
 import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
 import type { FdbAddress } from "./mac.ts";
@@ -80,15 +81,15 @@ export class Engine<Make, Output> {
   private readonly host: EngineHost<Make, Output>;
   private readonly take: Hear;
 
-  /** `view` is over the arena that the devices fill; `learning` joins the engines of several workers. */
+  /** `packets` is the memory that the devices fill; `learning` joins the engines of several workers. */
   constructor(
     memory: SharedMemory,
-    view: DataView,
+    packets: PacketMemory,
     host: EngineHost<Make, Output>,
     learning: Learning | null = null,
   ) {
     this.tables = new Tables(memory, learning);
-    this.forwarder = createForwarder(this.tables, view);
+    this.forwarder = createForwarder(this.tables, packets);
     this.host = host;
     this.take = createTake(this.tables);
   }

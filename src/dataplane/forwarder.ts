@@ -6,6 +6,7 @@
 //   4. look up    destination address -> one target, or flood
 //   5. deliver    a copy for each target; mirrors get theirs
 //   6. transmit   every device takes its copies in one call
+//      too big    who sent what did not fit its way is told so
 // A stage passes over all rows of the frame table before the next begins. A dropped row is marked and passed by: it cost
 // one counter. Each frame received is delivered or dropped under a reason, and so is each copy that flooding makes.
 // Nothing here allocates, throws or logs for a frame.
@@ -18,6 +19,7 @@ import { bridgeCounter, portCounter } from "./counters.ts";
 import * as destinationLayout from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
+import type { PacketMemory } from "./frames.ts";
 import * as layout from "./frames.ts";
 import { isBroadcast, isMulticast } from "./mac.ts";
 import * as policy from "./policy.ts";
@@ -26,6 +28,7 @@ import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
 import { createMirror } from "./stages/mirror.ts";
 import { createPolice } from "./stages/police.ts";
+import { createTooBig } from "./stages/too-big.ts";
 import { createTransmit } from "./stages/transmit.ts";
 import { NO_PORT, type Tables } from "./tables.ts";
 
@@ -61,16 +64,19 @@ export interface Forwarder {
   setMicroseconds(nowUs: number): void;
 }
 
-/** The forwarder over these tables, made once a thread; `view` is over the arena that the rows point into. */
-export function createForwarder(tables: Tables, view: DataView): Forwarder {
-  const { frames, counters, destinations, bridges, portBridge, portPolicy, meters, transmitMirrors } = tables;
+/** The forwarder over these tables, made once a thread; the rows point into `packets`. */
+export function createForwarder(tables: Tables, packets: PacketMemory): Forwarder {
+  const { view } = packets;
+  const { frames, counters, destinations, bridges, portBridge, portPolicy, meters } = tables;
+  const { receiveMirrors, transmitMirrors } = tables;
   const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
   const inspect = createInspect(tables, view);
   const police = createPolice(tables);
   const { touch, learn, lookUp } = createLearn(tables);
   const mirror = createMirror(tables);
-  const { enqueue, flush } = createTransmit(tables);
+  const tooBig = createTooBig(tables, packets);
+  const { enqueue, flush } = createTransmit(tables, tooBig.note);
   let nowSeconds = 0;
 
   function forward(device: number, count: number): void {
@@ -85,6 +91,25 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     lookUp(count);
     deliver(count);
     flush();
+    if (tables.mirrorCount > 0) mirror.publish();
+    if (tooBig.noted() > 0) answerTooBig();
+  }
+
+  /** As if they had come from where the frames did not fit: that port's mirrors see them received. */
+  function answerTooBig(): void {
+    const count = tooBig.noted();
+    for (let i = 0; i < count; i++) {
+      const frame = tooBig.answer(i);
+      if (frame < 0) continue;
+      const at = frame << FRAME_SHIFT;
+      const from = portOf(tooBig.missed(i));
+      const selected = receiveMirrors[from] | deliverTo(frame, frames[at + FRAME_SOURCE]);
+      frames[at + FRAME_PORT] = from;
+      if (selected !== 0) mirror.offer(at, selected);
+    }
+    flush();
+    // An answer that is itself too big is dropped, and that is all.
+    tooBig.clear();
     if (tables.mirrorCount > 0) mirror.publish();
   }
 
@@ -157,6 +182,7 @@ export function createForwarder(tables: Tables, view: DataView): Forwarder {
     forward,
     setTime(seconds) {
       nowSeconds = seconds;
+      tooBig.tick();
     },
     setMicroseconds(nowUs) {
       meters.setTime(nowUs);

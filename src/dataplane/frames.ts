@@ -68,6 +68,17 @@ export const RING_BATCH_FRAMES = 256;
 /** Rows of a batch: what the slots hold, each up to 128 datagrams that are one to the kernel (native/datagram.h). */
 export const FRAMES_MAX = SLOT_COUNT * 128;
 
+/** Answers of the switch's own that one batch may cause, and the room for each (icmp.ts and Ethernet with two tags). */
+export const ANSWERS_MAX = 16;
+export const ANSWER_BYTES = 1344;
+
+/** Where the bytes of frames are: rows hold offsets in it. */
+export interface PacketMemory {
+  readonly view: DataView;
+  /** Offset of the room for answers. */
+  readonly answersAt: number;
+}
+
 /** Copies waiting for one device, in the order the frames came. */
 export class TransmitList {
   readonly copies = new Int32Array(COPIES_MAX * COPY_WORDS);

@@ -111,6 +111,8 @@ export interface PortStatus {
   readonly rxBytes: number;
   readonly txPackets: number;
   readonly txBytes: number;
+  /** Senders here that were told that a frame was too big for its way: transmitted beside what was received. */
+  readonly tooBigReplies: number;
   readonly drops: DropCounts;
 }
 

@@ -34,7 +34,13 @@ describe("show", () => {
     ]);
     const ports = await json("ports");
     expect(ports[0]).toMatchObject({ bridge: "br0", port: "client1", type: "vxlan", state: "up" });
-    expect(ports[0]).toMatchObject({ rx_packets: 10, rx_bytes: 1000, tx_packets: 20, tx_bytes: 2000 });
+    expect(ports[0]).toMatchObject({
+      rx_packets: 10,
+      rx_bytes: 1000,
+      tx_packets: 20,
+      tx_bytes: 2000,
+      too_big_replies: 3,
+    });
     expect(ports[0].drops).toEqual({ split_horizon: 3 });
     expect(await json("drops")).toMatchObject([{ port: "client1", reason: "split_horizon", count: 3 }]);
     expect(await json("mirrors")).toMatchObject([

@@ -124,6 +124,7 @@ export class FakeDataplane implements Dataplane {
         rxBytes: 1000,
         txPackets: 20,
         txBytes: 2000,
+        tooBigReplies: 3,
         drops: this.drops.get(keyOf(port)) ?? {},
       })),
       mirrors: [...this.mirrors.values()].map((mirror) => ({

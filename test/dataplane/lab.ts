@@ -10,6 +10,7 @@ import {
   FLOOD_COPIES,
   portCounter,
   RX_PACKETS,
+  TOO_BIG_REPLIES,
   TX_BYTES,
   TX_PACKETS,
   UNDERLAY_PORT,
@@ -17,6 +18,8 @@ import {
 import {
   allocateDestinations,
   DESTINATION_DEVICE,
+  DESTINATION_MTU,
+  DESTINATION_OVERHEAD,
   DESTINATION_PORT,
   DESTINATION_SHIFT,
 } from "../../src/dataplane/destinations.ts";
@@ -27,9 +30,12 @@ import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
+import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/vxlan.ts";
 import { type Arrival, arena, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
 
+/** Of the way to every remote. */
+export const MTU_BYTES = 1400;
 const DEFAULT_VNI = 4100;
 const DEFAULT_BRIDGE = "br0";
 const DEFAULT_UNDERLAY = "underlay0";
@@ -115,7 +121,7 @@ export class Lab {
     };
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
-    this.engine = new Engine(memory, arena.view, {
+    this.engine = new Engine(memory, arena, {
       device: (_index, make, tables) => make.attach(tables),
       sink: (output) => output,
     });
@@ -177,6 +183,8 @@ export class Lab {
     const { index, destination, device, ingress } = port;
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
+    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU] = MTU_BYTES;
+    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_OVERHEAD] = OVERHEAD_IPV4_BYTES;
     const from = ingress && { remote: parseAddress(ingress.remote).words, vni: ingress.vni };
     this.apply(addPort(port, device.index, from));
   }
@@ -336,7 +344,7 @@ export class Lab {
     return this.port(port).device.largestTransmitCount;
   }
 
-  /** received + flood copies = delivered + dropped, for each bridge; and what the underlay took in went to a port or not. */
+  /** received + flood copies + replies = delivered + dropped, for each bridge; and what the underlay took in went to a port or not. */
   expectConservation(): void {
     const at = (port: number, counter: number): number => this.counters[portCounter(port) + counter];
     const dropped = (port: number): number =>
@@ -348,7 +356,8 @@ export class Lab {
       const received = sum(ports, (port) => at(port, RX_PACKETS));
       const delivered = sum(ports, (port) => at(port, TX_PACKETS));
       const copies = this.counters[bridgeCounter(bridge) + FLOOD_COPIES];
-      expect(received + copies, `conservation of ${name}`).toBe(delivered + sum(ports, dropped));
+      const replies = sum(ports, (port) => at(port, TOO_BIG_REPLIES));
+      expect(received + copies + replies, `conservation of ${name}`).toBe(delivered + sum(ports, dropped));
     }
     const overlay = this.allPorts.filter((port) => port.ingress !== null);
     const received = sum(overlay, (port) => at(port, RX_PACKETS)) + dropped(UNDERLAY_PORT);

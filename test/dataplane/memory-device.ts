@@ -17,15 +17,14 @@ import {
   FRAME_VTEP,
   FRAME_WORDS,
   FRAMES_MAX,
-  SLOT_COUNT,
   type TransmitList,
 } from "../../src/dataplane/frames.ts";
-import { arenaOver, SLOT_BYTES, STAGING_BYTES } from "../../src/dataplane/io/arena.ts";
+import { ARENA_BYTES, arenaOver } from "../../src/dataplane/io/arena.ts";
 import type { MirrorSink } from "../../src/dataplane/mirror.ts";
 import type { Tables } from "../../src/dataplane/tables.ts";
 
 /** Shared by all labs of a file: what a frame leaves behind in it is what real slots hold, too. */
-export const arena = arenaOver(new ArrayBuffer(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
+export const arena = arenaOver(new ArrayBuffer(ARENA_BYTES));
 
 /** Words of a frame row that a device may fill in, and where the datagram came from. */
 export interface Arrival {

@@ -20,10 +20,9 @@ import {
   FRAME_SHIFT,
   FRAME_WORDS,
   FRAMES_MAX,
-  SLOT_COUNT,
   TransmitList,
 } from "../../src/dataplane/frames.ts";
-import { type Arena, arenaOver, SLOT_BYTES, STAGING_BYTES } from "../../src/dataplane/io/arena.ts";
+import { ARENA_BYTES, type Arena, arenaOver } from "../../src/dataplane/io/arena.ts";
 import { Poller } from "../../src/dataplane/io/poller.ts";
 import { closeUdpSockets, openUdpSockets, UdpUnderlay } from "../../src/dataplane/io/udp-underlay.ts";
 import { frame, pattern } from "./packets.ts";
@@ -50,7 +49,7 @@ export interface End {
 }
 
 export function end(address: string, port: number): End {
-  const arena = arenaOver(new ArrayBuffer(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES));
+  const arena = arenaOver(new ArrayBuffer(ARENA_BYTES));
   const frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
   const destinations = new Int32Array(64 * DESTINATION_WORDS);
   const { ipv6, words } = parseAddress(address);

@@ -150,7 +150,7 @@ export class WorkersLab {
       vteps: allocateVteps(),
       meters: this.meters,
     };
-    const engine = new Engine<MemoryDevice, never>(shared, arena.view, host, learning);
+    const engine = new Engine<MemoryDevice, never>(shared, arena, host, learning);
     engine.tick(this.nowSeconds);
     engine.apply({ op: "set-bridge", memory, ageingSeconds: this.ageingSeconds });
     devices.forEach((device, index) => {

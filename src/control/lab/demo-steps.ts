@@ -127,8 +127,9 @@ async function conservation(scene: DemoScene): Promise<string[]> {
   );
   const [balance] = balances(samples);
   need(balance !== undefined && balance.received > 0, "the switch counted no frame");
-  const { received, copies, delivered, dropped } = balance;
-  const account = `${received} received + ${copies} flood copies = ${delivered} delivered + ${dropped} dropped`;
+  const { received, copies, replies, delivered, dropped } = balance;
+  const come = `${received} received + ${copies} flood copies + ${replies} own replies`;
+  const account = `${come} = ${delivered} delivered + ${dropped} dropped`;
   need(isBalanced(balance), `the account does not balance: ${account}`);
   return [account, ...dropReasons(samples)];
 }

@@ -1,5 +1,6 @@
 // Reads the switch's metrics as a monitoring system would, and checks the promise behind them: every frame received is
-// delivered or dropped with a reason, where a flooded frame counts once as received and once per copy as delivered.
+// delivered or dropped with a reason, where a flooded frame counts once as received and once per copy as delivered, and an
+// answer of the switch's own (ICMP: too big) is delivered without having been received.
 
 export interface Sample {
   readonly name: string;
@@ -34,6 +35,8 @@ export interface Balance {
   readonly received: number;
   /** Copies beyond the first that flooding made. */
   readonly copies: number;
+  /** Of the switch's own. */
+  readonly replies: number;
   readonly delivered: number;
   readonly dropped: number;
 }
@@ -48,11 +51,17 @@ export function balances(samples: readonly Sample[]): Balance[] {
     bridge,
     received: sum(samples, received, { bridge }),
     copies: sum(samples, "vxswitch_flood_copies_total", { bridge }),
+    replies: sum(samples, "vxswitch_port_too_big_replies_total", { bridge }),
     delivered: sum(samples, "vxswitch_port_transmit_packets_total", { bridge }),
     dropped: sum(samples, "vxswitch_drops_total", { bridge }),
   }));
 }
 
 export function isBalanced(balance: Balance): boolean {
-  return balance.received + balance.copies === balance.delivered + balance.dropped;
+  return differenceOf(balance) === 0;
+}
+
+/** Frames that are missing, positive, or that came of nothing, negative. */
+export function differenceOf({ received, copies, replies, delivered, dropped }: Balance): number {
+  return received + copies + replies - delivered - dropped;
 }

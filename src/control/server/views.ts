@@ -90,6 +90,7 @@ function portView(port: PortStatus) {
     rx_bytes: port.rxBytes,
     tx_packets: port.txPackets,
     tx_bytes: port.txBytes,
+    too_big_replies: port.tooBigReplies,
     drops: port.drops,
   };
 }

@@ -8,6 +8,7 @@ import {
   DESTINATION_ADDRESS,
   DESTINATION_DEVICE,
   DESTINATION_MTU,
+  DESTINATION_OVERHEAD,
   DESTINATION_PORT,
   DESTINATION_SHIFT,
   DESTINATION_UDP_PORT,
@@ -326,6 +327,7 @@ export class Ports {
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
     destinations[at + DESTINATION_MTU] = MTU_DEFAULT_BYTES;
+    destinations[at + DESTINATION_OVERHEAD] = overheadBytes(port.opened.underlay.ipv6);
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);
   }

@@ -15,6 +15,7 @@ import {
   portCounter,
   RX_BYTES,
   RX_PACKETS,
+  TOO_BIG_REPLIES,
   TX_BYTES,
   TX_PACKETS,
   UNDERLAY_PORT,
@@ -67,6 +68,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     rxBytes: counters[at + RX_BYTES],
     txPackets: counters[at + TX_PACKETS],
     txBytes: counters[at + TX_BYTES],
+    tooBigReplies: counters[at + TOO_BIG_REPLIES],
     drops: dropCounts(counters, port.index),
   };
 }

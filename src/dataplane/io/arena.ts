@@ -1,6 +1,6 @@
 // All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots and a staging area. A frame is
 // an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
-import { SLOT_COUNT } from "../frames.ts";
+import { ANSWER_BYTES, ANSWERS_MAX, type PacketMemory, SLOT_COUNT } from "../frames.ts";
 import { RINGS_MAX } from "../limits.ts";
 import { native } from "./native.ts";
 
@@ -17,9 +17,12 @@ export const RING_BYTES = 16 << 20;
 /** Room for the receive ring of one device; the kernel's memory is laid over it, the records twice (native/ring.c). */
 export const RING_ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
 
-export interface Arena {
+const ANSWERS_BYTES = ANSWERS_MAX * ANSWER_BYTES;
+/** Of an arena without rings. Rings begin at a whole page, which may be as large as 64 KiB. */
+export const ARENA_BYTES = (SLOT_BYTES * SLOT_COUNT + ANSWERS_BYTES + STAGING_BYTES + 65_535) & ~65_535;
+
+export interface Arena extends PacketMemory {
   readonly bytes: Uint8Array;
-  readonly view: DataView;
   readonly slotBase: number;
   readonly staging: Uint8Array;
   /** Offset of the first ring's room, a whole number of pages; a buffer of a test ends there. */
@@ -28,17 +31,18 @@ export interface Arena {
 
 /** Cuts a buffer into slots and staging; tests hand in an ordinary ArrayBuffer. */
 export function arenaOver(buffer: ArrayBuffer): Arena {
-  const slotsBytes = SLOT_BYTES * SLOT_COUNT;
+  const answersAt = SLOT_BYTES * SLOT_COUNT;
   return {
     bytes: new Uint8Array(buffer),
     view: new DataView(buffer),
     slotBase: 0,
-    staging: new Uint8Array(buffer, slotsBytes, STAGING_BYTES),
-    ringBase: slotsBytes + STAGING_BYTES,
+    answersAt,
+    staging: new Uint8Array(buffer, answersAt + ANSWERS_BYTES, STAGING_BYTES),
+    ringBase: ARENA_BYTES,
   };
 }
 
 /** Maps the arena; throws when the machine has no memory for it. */
 export function mapArena(): Arena {
-  return arenaOver(native().arenaMap(SLOT_BYTES * SLOT_COUNT + STAGING_BYTES + RING_ROOM_BYTES * RINGS_MAX));
+  return arenaOver(native().arenaMap(ARENA_BYTES + RING_ROOM_BYTES * RINGS_MAX));
 }

@@ -11,6 +11,8 @@ export interface MirrorStage {
   received(count: number): void;
   /** Offers one frame to the mirrors in `selected` (a bit each) that the receiving side has not served already. */
   transmitted(at: number, selected: number): void;
+  /** Offers one frame to these mirrors, whoever has seen it before. */
+  offer(at: number, selected: number): void;
   /** Everything offered is copied; the slots are free again. */
   publish(): void;
 }
@@ -47,7 +49,7 @@ export function createMirror(tables: Tables): MirrorStage {
     for (; touched !== 0; touched &= touched - 1) mirrors[lowestBit(touched)]?.sink.publish();
   }
 
-  return { received, transmitted, publish };
+  return { received, transmitted, offer, publish };
 }
 
 /** Number of the lowest bit that is set. */

@@ -16,7 +16,7 @@ const { DESTINATION_DEVICE, DESTINATION_PORT, DESTINATION_SHIFT } = destinationL
 const { COPIES_MAX, COPY_DESTINATION, COPY_FRAME, COPY_RESULT, COPY_SHIFT, FRAME_LENGTH, FRAME_SHIFT } =
   layout;
 
-const { port_down } = Drop;
+const { port_down, too_big } = Drop;
 
 export interface TransmitStage {
   /** Queues a copy of a frame (its row's number) for a destination; if that is down, it is dropped: false. */
@@ -25,7 +25,11 @@ export interface TransmitStage {
   flush(): void;
 }
 
-export function createTransmit(tables: Tables): TransmitStage {
+/** `noteTooBig` hears of each copy that did not fit the way to its destination. */
+export function createTransmit(
+  tables: Tables,
+  noteTooBig: (frame: number, destination: number) => void,
+): TransmitStage {
   const { frames, counters, destinations, devices, lists } = tables;
   /** Devices with copies waiting: the first `waitingCount` of `waiting`. */
   const waiting = new Int32Array(devices.length);
@@ -70,6 +74,7 @@ export function createTransmit(tables: Tables): TransmitStage {
         bytes += frames[(copies[at + COPY_FRAME] << FRAME_SHIFT) + FRAME_LENGTH];
       } else {
         counters[counterOf(destination) + DROPS - result]++;
+        if (result === -too_big) noteTooBig(copies[at + COPY_FRAME], destination);
       }
     }
     countSent(run, packets, bytes);

@@ -65,7 +65,7 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
     sink: (output, mirror, counters) =>
       new MirrorWriter(output.queue, output.snaplenBytes, arena.bytes, clock, counters, mirror),
   };
-  const engine = new Engine(data.memory, arena.view, host, learningOf(data));
+  const engine = new Engine(data.memory, arena, host, learningOf(data));
   const mailbox = new Mailbox<ForwardingRequest, ForwardingReply, DeviceFailed>(port);
   let running = true;
   /** Until this thread knows its ports, what others tell it waits. */

@@ -14,7 +14,7 @@ import { waitUntil } from "../../../src/control/lab/command.ts";
 import { configText, type LabConfig, labConfig } from "../../../src/control/lab/config.ts";
 import { runPrefix } from "../../../src/control/lab/host.ts";
 import { createLab, type Lab } from "../../../src/control/lab/lab.ts";
-import { balances, parseScrape, type Sample, sum } from "../../../src/control/lab/scrape.ts";
+import { balances, differenceOf, parseScrape, type Sample, sum } from "../../../src/control/lab/scrape.ts";
 import { type SwitchFiles, SwitchProcess, switchFiles } from "../../../src/control/lab/switch-process.ts";
 import {
   type LabOptions,
@@ -216,7 +216,7 @@ interface AccountLine {
 function accountOf(samples: readonly Sample[], config: LabConfig): AccountLine[] {
   const bridges = balances(samples).map((balance) => ({
     of: `bridge ${balance.bridge}`,
-    difference: balance.received + balance.copies - balance.delivered - balance.dropped,
+    difference: differenceOf(balance),
   }));
   return [...bridges, { of: "underlay", difference: underlayDifference(samples, config) }];
 }
