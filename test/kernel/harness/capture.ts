@@ -10,7 +10,7 @@ import type { Peer } from "./peer.ts";
 const SETTLE_MS = 400;
 const START_TIMEOUT_MS = 5000;
 /** Holds whatever a test sends, so that a capture is whole however late its program is served. */
-const BUFFER_MIB = 64;
+const BUFFER_MIB = 128;
 
 /** tshark verifies these only if told to. */
 const VERIFY_CHECKSUMS = ["ip", "udp", "tcp"].flatMap((protocol) => [
