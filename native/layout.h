@@ -37,6 +37,8 @@ enum {
   DESTINATION_VNI = 9,
   DESTINATION_MTU = 10,     // path MTU, bytes of an outer IP packet
   DESTINATION_PATH = 11,    // where in the row the path in use begins, 0 = none: by the UDP sockets
+  DESTINATION_TTL = 13,     // of the outer header, by the UDP sockets
+  DESTINATION_TOS = 14,
   DESTINATION_PATH_A = 16,
   DESTINATION_PATH_B = 40,
   DESTINATION_WORDS = 64,

@@ -20,7 +20,7 @@ enum { IN_ONE_PIECE_MAX = 16384 };  // bytes for which the kernel mostly finds m
 struct envelope {
   struct iovec slices[3];
   union socket_address to;
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];
+  _Alignas(struct cmsghdr) char control[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
   struct virtio_net_hdr vnet;
   uint8_t outer[OUTER_IPV6];
 };
@@ -38,34 +38,49 @@ static void fail_train(struct sender *s, const struct train *train, int error) {
   for (uint32_t position = train->first; position <= train->last; position++) fail(s, position, send_drop_of(error));
 }
 
-// Where the device offers no checksum offload the kernel refuses a UDP socket's train with EIO: its frames then leave one
-// by one.
-static void send_one_by_one(struct sender *s, const struct train *train) {
-  union socket_address to;
-  socklen_t size = address_from_words(&to, s->family, train->destination + DESTINATION_ADDRESS,
-                                      train->destination[DESTINATION_UDP_PORT]);
-  for (uint32_t at = 0; at < train->length; at += train->frame_bytes) {
-    uint32_t left = train->length - at;
-    uint32_t bytes = left < train->frame_bytes ? left : train->frame_bytes;
-    if (sendto(train->fd, train->start + at, bytes, MSG_DONTWAIT, &to.any, size) < 0) fail_train(s, train, errno);
-  }
+// Adds a control message; the buffer has room for all that there can be.
+static void control_add(struct msghdr *message, int level, int type, const void *value, uint32_t bytes) {
+  struct cmsghdr *c = (struct cmsghdr *)(void *)((uint8_t *)message->msg_control + message->msg_controllen);
+  c->cmsg_level = level;
+  c->cmsg_type = type;
+  c->cmsg_len = CMSG_LEN(bytes);
+  memcpy(CMSG_DATA(c), value, bytes);
+  message->msg_controllen += CMSG_SPACE(bytes);
+}
+
+// How the outer header is marked; 0 = as the kernel does it by itself.
+static void control_add_marks(struct msghdr *message, int family, const int32_t *destination) {
+  bool ipv6 = family == AF_INET6;
+  int ttl = destination[DESTINATION_TTL], tos = destination[DESTINATION_TOS];
+  int level = ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  if (ttl > 0 && ttl <= 255) control_add(message, level, ipv6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof ttl);
+  if (tos > 0 && tos <= 255) control_add(message, level, ipv6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
 }
 
 static struct msghdr for_udp_socket(const struct train *train, int family, struct envelope *e) {
   socklen_t size = address_from_words(&e->to, family, train->destination + DESTINATION_ADDRESS,
                                       train->destination[DESTINATION_UDP_PORT]);
   e->slices[0] = (struct iovec){train->start, train->length};
-  struct msghdr message = {.msg_name = &e->to, .msg_namelen = size, .msg_iov = e->slices, .msg_iovlen = 1};
-  if (train->frame_count == 1) return message;
-  message.msg_control = e->control;
-  message.msg_controllen = sizeof e->control;
-  struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+  struct msghdr message = {.msg_name = &e->to, .msg_namelen = size, .msg_iov = e->slices, .msg_iovlen = 1,
+                           .msg_control = e->control};
+  control_add_marks(&message, family, train->destination);
   uint16_t frame_bytes = (uint16_t)train->frame_bytes;
-  c->cmsg_level = SOL_UDP;
-  c->cmsg_type = UDP_SEGMENT;
-  c->cmsg_len = CMSG_LEN(sizeof frame_bytes);
-  memcpy(CMSG_DATA(c), &frame_bytes, sizeof frame_bytes);
+  if (train->frame_count > 1) control_add(&message, SOL_UDP, UDP_SEGMENT, &frame_bytes, sizeof frame_bytes);
   return message;
+}
+
+// Where the device offers no checksum offload the kernel refuses a UDP socket's train with EIO: its frames then leave one
+// by one.
+static void send_one_by_one(struct sender *s, const struct train *train, struct envelope *e) {
+  for (uint32_t at = 0; at < train->length; at += train->frame_bytes) {
+    uint32_t left = train->length - at;
+    struct train one = *train;
+    one.start += at;
+    one.length = left < train->frame_bytes ? left : train->frame_bytes;
+    one.frame_count = 1;
+    struct msghdr message = for_udp_socket(&one, s->family, e);
+    if (sendmsg(train->fd, &message, MSG_DONTWAIT) < 0) fail_train(s, train, errno);
+  }
 }
 
 // The UDP checksum is left to be filled: a train must have one, and a single frame over IPv6 too.
@@ -112,7 +127,7 @@ void send_trains(struct sender *s) {
       train->fd = train->udp_fd;
       messages[i].msg_hdr = for_udp_socket(train, s->family, &envelopes[i]);
     } else if (errno == EIO && train->frame_count > 1 && !train->path) {
-      send_one_by_one(s, train);
+      send_one_by_one(s, train, &envelopes[i]);
       i++;
     } else if (errno != EINTR) {
       fail_train(s, train, errno);

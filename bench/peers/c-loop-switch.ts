@@ -78,6 +78,8 @@ for (const [index, word] of words.entries()) {
     remote,
     local,
     dstport: VXLAN_PORT,
+    ttl: 64,
+    tos: 0,
     policy: OPEN_POLICY,
     fdb: [],
   });

@@ -1,5 +1,6 @@
 // A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
+import { TTL_DEFAULT } from "./config/limits.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { keyOf } from "./plan.ts";
 import { policyWords, unusualPolicy } from "./policy-words.ts";
@@ -49,7 +50,19 @@ function portWords(port: PortSpec): Words {
     return { address: port.addresses.join(","), mtu, ...common };
   }
   const { vni, remote, local, dstport } = port;
-  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...common };
+  const marks = unusualMarks(port);
+  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...marks, ...common };
+}
+
+/** How outer headers are marked, where that is not as usual. */
+export function unusualMarks({
+  ttl,
+  tos,
+}: {
+  readonly ttl: number | null;
+  readonly tos: number | null;
+}): Words {
+  return { ttl: ttl === TTL_DEFAULT ? "" : String(ttl ?? ""), tos: tos === 0 ? "" : String(tos ?? "") };
 }
 
 /** What a mirror selects and where to, in the words of the configuration. */

@@ -19,8 +19,7 @@ const IPV4_BYTES = 20;
 const IPV4_VERSION_AND_LENGTH = 0x45;
 /** A VTEP must not fragment (RFC 7348 section 4.3). */
 const IPV4_DONT_FRAGMENT = 0x40;
-const IPV6_VERSION = 0x60;
-const HOPS = 64;
+const IPV6_VERSION_WORD = 0x6000;
 const PROTOCOL_UDP = 17;
 
 export interface OuterHeader {
@@ -31,6 +30,10 @@ export interface OuterHeader {
   readonly remote: Address;
   readonly udpPort: number;
   readonly vni: number;
+  /** TTL or hop limit. */
+  readonly ttl: number;
+  /** Type of service or traffic class. */
+  readonly tos: number;
 }
 
 /** Writes the headers to `out` (OUTER_BYTES_MAX bytes, zeroed behind them) and returns their length. */
@@ -42,7 +45,7 @@ export function writeOuterHeader(out: Uint8Array, header: OuterHeader): number {
   out.set(header.remoteMac, 0);
   out.set(header.localMac, 6);
   view.setUint16(12, ipv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
-  if (ipv6) writeIpv6(out, header);
+  if (ipv6) writeIpv6(out, view, header);
   else writeIpv4(out, view, header);
   const vxlan = length - VXLAN_HEADER_BYTES;
   const udp = vxlan - UDP_HEADER_BYTES;
@@ -54,22 +57,23 @@ export function writeOuterHeader(out: Uint8Array, header: OuterHeader): number {
   return length;
 }
 
-function writeIpv4(out: Uint8Array, view: DataView, { source, remote }: OuterHeader): void {
+function writeIpv4(out: Uint8Array, view: DataView, { source, remote, ttl, tos }: OuterHeader): void {
   const ip = ETHERNET_BYTES;
   out[ip] = IPV4_VERSION_AND_LENGTH;
+  out[ip + 1] = tos;
   out[ip + 6] = IPV4_DONT_FRAGMENT;
-  out[ip + 8] = HOPS;
+  out[ip + 8] = ttl;
   out[ip + 9] = PROTOCOL_UDP;
   out.set(bytesOf(source).subarray(12), ip + 12);
   out.set(bytesOf(remote).subarray(12), ip + 16);
   view.setUint16(ip + 10, fold(sumOfWords(view, ip, ip + IPV4_BYTES)));
 }
 
-function writeIpv6(out: Uint8Array, { source, remote }: OuterHeader): void {
+function writeIpv6(out: Uint8Array, view: DataView, { source, remote, ttl, tos }: OuterHeader): void {
   const ip = ETHERNET_BYTES;
-  out[ip] = IPV6_VERSION;
+  view.setUint16(ip, IPV6_VERSION_WORD | (tos << 4));
   out[ip + 6] = PROTOCOL_UDP;
-  out[ip + 7] = HOPS;
+  out[ip + 7] = ttl;
   out.set(bytesOf(source), ip + 8);
   out.set(bytesOf(remote), ip + 24);
 }

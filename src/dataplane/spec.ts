@@ -31,6 +31,10 @@ export interface VxlanPortSpec {
   readonly local: string | null;
   /** UDP port, here and there. */
   readonly dstport: number;
+  /** Of the outer header: how many hops it may take, 1 to 255. */
+  readonly ttl: number;
+  /** Of the outer header: the DSCP, in the upper six bits (RFC 2474). */
+  readonly tos: number;
   readonly policy: PortPolicy;
   readonly fdb: readonly BoundAddress[];
 }
@@ -106,6 +110,8 @@ export interface PortStatus {
   readonly remote: string | null;
   readonly local: string | null;
   readonly dstport: number | null;
+  readonly ttl: number | null;
+  readonly tos: number | null;
   readonly policy: PortPolicy;
   readonly rxPackets: number;
   readonly rxBytes: number;

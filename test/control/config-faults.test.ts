@@ -157,6 +157,16 @@ const PORTS: readonly Row[] = [
     `F:4:41: bridges.br0.ports.p.remote: expected ${UNICAST}, got "host"`,
   ],
   [
+    "no hop at all",
+    ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, ttl: 0 }"),
+    "F:4:56: bridges.br0.ports.p.ttl: expected hops, a whole number from 1 to 255, got 0",
+  ],
+  [
+    "a TOS with a bit of ECN",
+    ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, tos: 0xb9 }"),
+    "F:4:56: bridges.br0.ports.p.tos: expected a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero, got 185",
+  ],
+  [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
     "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, got an unknown key",

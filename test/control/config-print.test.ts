@@ -13,7 +13,7 @@ bridges:
     ageing: 5m
     ports:
       client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
-      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472 }
+      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472, ttl: 9, tos: 0xb8 }
       br0:     { type: tap, address: 192.168.0.103/24, mtu: 1450 }
     mirrors:
       m0: { select_all: true, output: { tap: mirror0 } }
@@ -33,7 +33,7 @@ bridges:
     maxaddress: 65536
     ports:
       client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
-      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472 }
+      client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472, ttl: 9, tos: 184 }
       br0: { type: tap, address: [ 192.168.0.103/24 ], mtu: 1450 }
     mirrors:
       m0: { select_all: true, output: { tap: mirror0 } }
@@ -79,6 +79,8 @@ describe("a configuration means", () => {
         remote: "10.122.0.22",
         local: "10.122.1.103",
         dstport: 4789,
+        ttl: 64,
+        tos: 0,
         policy: OPEN_POLICY,
         fdb: [],
       },
@@ -90,6 +92,8 @@ describe("a configuration means", () => {
         remote: "10.122.3.152",
         local: "10.122.1.104",
         dstport: 8472,
+        ttl: 9,
+        tos: 184,
         policy: OPEN_POLICY,
         fdb: [],
       },

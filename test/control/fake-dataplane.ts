@@ -119,6 +119,8 @@ export class FakeDataplane implements Dataplane {
         remote: port.type === "vxlan" ? port.remote : null,
         local: port.type === "vxlan" ? port.local : null,
         dstport: port.type === "vxlan" ? port.dstport : null,
+        ttl: port.type === "vxlan" ? port.ttl : null,
+        tos: port.type === "vxlan" ? port.tos : null,
         policy: port.policy,
         rxPackets: 10,
         rxBytes: 1000,

@@ -10,7 +10,14 @@ import type { BridgeSpec, MirrorSpec, PortSpec } from "../../src/dataplane/spec.
 import { FakeDataplane } from "./fake-dataplane.ts";
 
 const PORT_NAMES = ["p0", "p1", "p2", "p3"];
-const TUNNELS = [1, 2, 3, 4, 5].map((vni) => ({ vni, remote: "10.0.0.1", local: null, dstport: 4789 }));
+const TUNNELS = [1, 2, 3, 4, 5].map((vni) => ({
+  vni,
+  remote: "10.0.0.1",
+  local: null,
+  dstport: 4789,
+  ttl: 64,
+  tos: 0,
+}));
 
 const PLAIN = { noNullPrototype: true } as const;
 
@@ -144,6 +151,8 @@ const vxlan = (name: string, vni: number): PortSpec => {
     remote: "10.0.0.1",
     local: null,
     dstport: 4789,
+    ttl: 64,
+    tos: 0,
     policy: OPEN_POLICY,
     fdb: [],
   };

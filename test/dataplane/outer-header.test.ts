@@ -37,18 +37,33 @@ const ENDS = {
   ipv6: { source: "fd00:1::103", remote: "fd00:1:2:3:4:5:6:ffff", bytes: 70 },
 };
 
-function build(family: "ipv4" | "ipv6"): { header: Uint8Array; bytes: number } {
+function build(family: "ipv4" | "ipv6", marks = { ttl: 64, tos: 0 }): { header: Uint8Array; bytes: number } {
   const header = new Uint8Array(OUTER_BYTES_MAX).fill(0xee);
   const { source, remote } = ENDS[family];
   const addresses = { source: parseAddress(source), remote: parseAddress(remote) };
   const macs = { localMac: LOCAL_MAC, remoteMac: REMOTE_MAC };
-  const bytes = writeOuterHeader(header, { ...addresses, ...macs, udpPort: 4789, vni: VNI });
+  const bytes = writeOuterHeader(header, { ...addresses, ...macs, udpPort: 4789, vni: VNI, ...marks });
   return { header, bytes };
 }
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
+
+test.each(["ipv4", "ipv6"] as const)(
+  "over %s the hops and the DSCP are those that were asked for",
+  (family) => {
+    const { header, bytes } = build(family, { ttl: 7, tos: 0xb8 });
+    const plain = build(family);
+    const differing = [...header.keys()].filter((at) => header[at] !== plain.header[at]);
+    // IPv4: TOS, TTL, and the sum of the header; IPv6: the traffic class in two bytes, the hop limit.
+    expect(differing).toEqual(family === "ipv4" ? [15, 22, 24, 25] : [14, 15, 21]);
+    const completed = Buffer.concat([header.subarray(0, bytes), Buffer.alloc(60)]);
+    const field = family === "ipv4" ? ["ip.ttl", "ip.dsfield.dscp"] : ["ipv6.hlim", "ipv6.tclass.dscp"];
+    const [decoded] = decode([completed], field);
+    expect(Object.values(decoded)).toEqual(["7", String(0xb8 >> 2)]);
+  },
+);
 
 test("over IPv4 all is there but lengths, source port, and a checksum that is the sum so far", () => {
   const { header, bytes } = build("ipv4");

@@ -18,7 +18,7 @@ import type { NextHop } from "../../src/dataplane/io/next-hop.ts";
 
 const DESTINATION = 3;
 const ROW = DESTINATION * DESTINATION_WORDS;
-const END = { remote: parseAddress("10.0.0.2"), udpPort: 4789, vni: 4100 };
+const END = { remote: parseAddress("10.0.0.2"), udpPort: 4789, vni: 4100, ttl: 64, tos: 0 };
 const HOP: NextHop = {
   ifindex: 2,
   device: "eth0",

@@ -113,3 +113,23 @@ async function sendFlows(): Promise<void> {
 function distinct(rows: string[][]): string[][] {
   return [...new Set(rows.map((row) => row.join("\t")))].map((row) => row.split("\t"));
 }
+
+test.each(["udp", "auto"] as const)(
+  "outer headers are marked as a port says, with io: %s, and changed in place",
+  async (io) => {
+    lab.config.underlay.io = io;
+    expect(await lab.running.stop()).toEqual({ code: 0, signal: null });
+    await lab.restart();
+    await lab.client1.ping(CLIENT2.ipv4);
+    const path = join(lab.directory, `marks-${io}.pcap`);
+    await lab.vxswitch("port", "set", "br0", "client2", "ttl=7", "tos=184");
+    const capture = await Capture.start(lab.client2, "eth0", path);
+    expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+    await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, 300_000);
+    await capture.stop();
+    const marks = distinct(await decode(path, SENT, ["ip.ttl", "ip.dsfield.dscp"]));
+    const outer = marks.map((row) => row.map((values) => values.split(",")[0]).join());
+    expect(new Set(outer)).toEqual(new Set(["7,46"]));
+    expect(await lab.vxswitch("show")).toMatch(/Port client2\n .* ttl 7 tos 184\n/);
+  },
+);

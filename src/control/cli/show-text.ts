@@ -1,4 +1,5 @@
 // The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
+import { unusualMarks } from "../plan-text.ts";
 import { unusualPolicy } from "../policy-words.ts";
 import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
 import { table } from "./table.ts";
@@ -29,7 +30,7 @@ function portLine(port: PortView): string {
   const { type, vni, remote, local, dstport, mtu } = port;
   const policy = unusualPolicy(port);
   if (type === "tap") return `type tap ${setPairs({ mtu, ...policy })}`;
-  return `type vxlan ${setPairs({ vni, remote, local, dstport, ...policy })}`;
+  return `type vxlan ${setPairs({ vni, remote, local, dstport, ...unusualMarks(port), ...policy })}`;
 }
 
 function reasonLines({ state, reason }: { state: string; reason: string }): string[] {

@@ -7,6 +7,7 @@ import {
   absolutePath,
   boundAddress,
   deviceName,
+  dscp,
   duration,
   flag,
   interfaceAddress,
@@ -80,6 +81,8 @@ const vxlanPort = mapping({
   local: unicastAddress.optional(),
   /** Left out: the underlay's. */
   dstport: dstport.optional(),
+  ttl: whole(1, 255, "hops, a whole number").optional(),
+  tos: dscp.optional(),
   ...policy,
 });
 

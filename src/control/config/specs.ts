@@ -1,7 +1,7 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
 import type { BoundAddress, BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
 import { policyOf } from "../policy-words.ts";
-import { ROTATE_FILES_DEFAULT } from "./limits.ts";
+import { ROTATE_FILES_DEFAULT, TTL_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
 
 /** Everything the data plane has to be told, flat and in the order of the file. */
@@ -51,6 +51,8 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     remote: port.remote,
     local: port.local ?? underlay.local ?? null,
     dstport: port.dstport ?? underlay.dstport,
+    ttl: port.ttl ?? TTL_DEFAULT,
+    tos: port.tos ?? 0,
     policy: policyOf(port),
     fdb: (port.fdb ?? []).map(boundAddressOf),
   };

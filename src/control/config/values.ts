@@ -33,6 +33,15 @@ export const snaplen = parsed(
 
 export const flag = parsed("true or false", (value) => (typeof value === "boolean" ? value : undefined));
 
+/** The DSCP of an outer header as the TOS byte has it (RFC 2474): the two bits of ECN (RFC 3168) are not an operator's. */
+export const dscp = parsed(
+  "a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero",
+  (value) =>
+    typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 252 && value % 4 === 0
+      ? value
+      : undefined,
+);
+
 /** One of a few words. */
 export function word<const T extends string>(...words: readonly T[]) {
   return parsed(words.join(" or "), (value) => words.find((candidate) => candidate === value));

@@ -85,6 +85,8 @@ function portView(port: PortStatus) {
     remote: port.remote,
     local: port.local,
     dstport: port.dstport,
+    ttl: port.ttl,
+    tos: port.tos,
     ...policyWords(port.policy),
     rx_packets: port.rxPackets,
     rx_bytes: port.rxBytes,

@@ -23,6 +23,8 @@ export interface PathEnd {
   readonly remote: Address;
   readonly udpPort: number;
   readonly vni: number;
+  readonly ttl: number;
+  readonly tos: number;
 }
 
 /** What paths need of Exits; tests have others. */

@@ -11,6 +11,8 @@ import {
   DESTINATION_OVERHEAD,
   DESTINATION_PORT,
   DESTINATION_SHIFT,
+  DESTINATION_TOS,
+  DESTINATION_TTL,
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
 } from "../destinations.ts";
@@ -112,10 +114,14 @@ export class Ports {
     if (port.opened?.type === "tap" && spec.type === "tap" && before.type === "tap") {
       changeAddresses(before, spec);
       await this.refreshTap(port);
-    } else if (!isDeepStrictEqual(before, { ...spec, policy: before.policy, fdb: before.fdb })) {
+    } else if (!changesInPlace(before, spec)) {
       await this.close(port);
       await this.open(port);
       return;
+    }
+    if (spec.type === "vxlan" && port.opened !== null) {
+      this.writeMarks(port.destination, spec);
+      this.refreshPath(port.destination);
     }
     await this.options.send([unbindCommand(port, before.fdb), addPortCommand(port)]);
   }
@@ -306,8 +312,16 @@ export class Ports {
     const mtuBytes = this.hops.pathMtuBytes(destination);
     if (mtuBytes > 0)
       this.options.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
-    const end = { remote: port.opened.remote, udpPort: port.spec.dstport, vni: port.spec.vni };
+    const { dstport: udpPort, vni, ttl, tos } = port.spec;
+    const end = { remote: port.opened.remote, udpPort, vni, ttl, tos };
     this.paths.set(destination, this.hops.hop(destination), end);
+  }
+
+  /** How the outer headers of a port are marked. */
+  private writeMarks(destination: number, { ttl, tos }: VxlanPortSpec): void {
+    const at = destination << DESTINATION_SHIFT;
+    this.options.destinations[at + DESTINATION_TTL] = ttl;
+    this.options.destinations[at + DESTINATION_TOS] = tos;
   }
 
   private sentFrames(destination: number): number {
@@ -326,9 +340,17 @@ export class Ports {
     destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
+    this.writeMarks(port.destination, port.spec);
     destinations[at + DESTINATION_MTU] = MTU_DEFAULT_BYTES;
     destinations[at + DESTINATION_OVERHEAD] = overheadBytes(port.opened.underlay.ipv6);
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);
   }
+}
+
+/** Whether nothing of a port has to be opened anew. */
+function changesInPlace(before: PortSpec, after: PortSpec): boolean {
+  const { policy, fdb } = before;
+  const marks = before.type === "vxlan" ? { ttl: before.ttl, tos: before.tos } : {};
+  return isDeepStrictEqual(before, { ...after, policy, fdb, ...marks });
 }

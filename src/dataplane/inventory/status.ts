@@ -63,6 +63,8 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     remote: vxlan?.remote ?? null,
     local: vxlan?.local ?? null,
     dstport: vxlan?.dstport ?? null,
+    ttl: vxlan?.ttl ?? null,
+    tos: vxlan?.tos ?? null,
     policy: spec.policy,
     rxPackets: counters[at + RX_PACKETS],
     rxBytes: counters[at + RX_BYTES],
