@@ -145,7 +145,7 @@ class CoreBench {
     this.engine.apply({
       op: "set-bridge",
       memory: allocateFdb(0, Math.max(16, addresses)),
-      ageingSeconds: 300,
+      options: { ageingSeconds: 300, forwardsBpdu: true },
     });
     for (let i = 0; i < PORTS; i++) this.addPort(i);
     this.engine.tick(1);

@@ -38,8 +38,9 @@ function changeText(old: SwitchSpec, change: Change): string {
   }
 }
 
-function bridgeWords({ ageingSeconds, addressesMax }: BridgeSpec): Words {
-  return { ageing: `${ageingSeconds}s`, maxaddress: String(addressesMax) };
+function bridgeWords({ ageingSeconds, addressesMax, forwardsBpdu }: BridgeSpec): Words {
+  const forward_bpdu = forwardsBpdu ? "" : "false";
+  return { ageing: `${ageingSeconds}s`, maxaddress: String(addressesMax), forward_bpdu };
 }
 
 function portWords(port: PortSpec): Words {

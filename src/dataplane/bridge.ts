@@ -8,19 +8,25 @@ import type { PolicyTables } from "./policy.ts";
 /** Entries forgotten in one tick at most, so that a mass expiry does not hold up the frames. */
 const EXPIRE_MAX = 8192;
 
+export interface BridgeOptions {
+  /** Seconds after which an address that was not seen is forgotten; 0 = never. */
+  readonly ageingSeconds: number;
+  /** Frames to the addresses that 802.1Q reserves for the link (STP, LACP, LLDP …) are flooded as any others. */
+  readonly forwardsBpdu: boolean;
+}
+
 export class Bridge {
   readonly index: number;
   readonly fdb: Fdb;
   /** Destinations in the order their ports came; the first `floodCount` count. */
   readonly flood = new Int32Array(DESTINATIONS_MAX);
   floodCount = 0;
-  /** 0 = never. */
-  ageingSeconds: number;
+  options: BridgeOptions;
   private readonly destinations: Int32Array;
 
   constructor(
     memory: FdbMemory,
-    ageingSeconds: number,
+    options: BridgeOptions,
     destinations: Int32Array,
     counters: Float64Array,
     learning: Learning | null,
@@ -28,7 +34,7 @@ export class Bridge {
   ) {
     this.index = memory.bridge;
     this.fdb = new Fdb(memory, destinations, counters, learning, policies);
-    this.ageingSeconds = ageingSeconds;
+    this.options = options;
     this.destinations = destinations;
   }
 
@@ -50,6 +56,7 @@ export class Bridge {
 
   /** Forgets what was not seen for the ageing time. */
   tick(nowSeconds: number): void {
-    if (this.ageingSeconds > 0) this.fdb.expire(nowSeconds - this.ageingSeconds, EXPIRE_MAX);
+    const { ageingSeconds } = this.options;
+    if (ageingSeconds > 0) this.fdb.expire(nowSeconds - ageingSeconds, EXPIRE_MAX);
   }
 }

@@ -291,5 +291,6 @@ class ThreadedDataplane implements Dataplane {
 }
 
 function bridgeCommand({ memory, spec }: BridgeRecord): ForwardingCommand {
-  return { op: "set-bridge", memory, ageingSeconds: spec.ageingSeconds };
+  const { ageingSeconds, forwardsBpdu } = spec;
+  return { op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu } };
 }

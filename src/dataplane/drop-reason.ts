@@ -51,6 +51,10 @@ export const DROP_REASONS = [
     text: "the port sent more than it may (ingress_policing_rate, ingress_policing_kpkts_rate)",
   },
   { name: "storm", text: "the port sent more frames to be flooded than it may (storm_control)" },
+  {
+    name: "bpdu",
+    text: "the destination address is reserved for the link, 01:80:c2:00:00:0x (forward_bpdu: false)",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

@@ -1,7 +1,7 @@
 // The forwarding engine: the tables, the forwarder, and the commands that change them between two batches. A synchronous
 // object without thread, clock or socket in it; the worker thread drives it, and so do tests.
 
-import { Bridge } from "./bridge.ts";
+import { Bridge, type BridgeOptions } from "./bridge.ts";
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb.ts";
@@ -30,7 +30,7 @@ export interface MirrorCommand<Output> {
 export type Command<Make, Output, Memory = FdbMemory> =
   | { readonly op: "add-device"; readonly device: number; readonly make: Make; readonly fallback: number }
   | { readonly op: "del-device"; readonly device: number }
-  | { readonly op: "set-bridge"; readonly memory: Memory; readonly ageingSeconds: number }
+  | { readonly op: "set-bridge"; readonly memory: Memory; readonly options: BridgeOptions }
   | { readonly op: "del-bridge"; readonly bridge: number }
   | {
       readonly op: "add-port";
@@ -133,7 +133,7 @@ export class Engine<Make, Output> {
         tables.deleteDevice(command.device);
         return 1;
       case "set-bridge":
-        return this.setBridge(command.memory, command.ageingSeconds);
+        return this.setBridge(command.memory, command.options);
       case "del-bridge":
         tables.bridges[command.bridge] = null;
         return 1;
@@ -167,15 +167,15 @@ export class Engine<Make, Output> {
     return this.fdb(bridge).addStatic(keyOf(address), address.macLow, destination);
   }
 
-  private setBridge(memory: FdbMemory, ageingSeconds: number): number {
+  private setBridge(memory: FdbMemory, options: BridgeOptions): number {
     const { tables } = this;
     const before = tables.bridges[memory.bridge];
     if (before && before.fdb.addressesMax === memory.addressesMax) {
-      before.ageingSeconds = ageingSeconds;
+      before.options = options;
       return 1;
     }
     const { destinations, counters, learning } = tables;
-    const bridge = new Bridge(memory, ageingSeconds, destinations, counters, learning, tables);
+    const bridge = new Bridge(memory, options, destinations, counters, learning, tables);
     if (before) {
       bridge.flood.set(before.flood);
       bridge.floodCount = before.floodCount;

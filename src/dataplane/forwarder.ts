@@ -21,7 +21,7 @@ import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
 import type { PacketMemory } from "./frames.ts";
 import * as layout from "./frames.ts";
-import { isBroadcast, isMulticast } from "./mac.ts";
+import { isBroadcast, isMulticast, isReserved } from "./mac.ts";
 import * as policy from "./policy.ts";
 import { createDecap } from "./stages/decap.ts";
 import { createInspect } from "./stages/inspect.ts";
@@ -53,7 +53,7 @@ const {
   POLICY_STORM_CONTROL,
 } = policy;
 
-const { no_destination, storm } = Drop;
+const { bpdu, no_destination, storm } = Drop;
 
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
@@ -130,7 +130,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
       const target = frames[at + FRAME_TARGET];
       let selected = 0;
       if (target !== FLOOD) selected = deliverTo(frame, target);
-      else if (maySendFlood(port)) selected = flood(frame, at, port, bridges[portBridge[port]] as Bridge);
+      else selected = flood(frame, at, port, bridges[portBridge[port]] as Bridge);
       if (selected !== 0) mirror.transmitted(at, selected);
     }
   }
@@ -152,8 +152,15 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
     return isBroadcast(key, frames[at + FRAME_TARGET_LOW]) ? POLICY_NO_BCAST_FLOOD : POLICY_NO_MCAST_FLOOD;
   }
 
-  /** Whether a port may have another frame flooded; if not, it is dropped. */
-  function maySendFlood(port: number): boolean {
+  /** Whether a frame may be flooded; if not, it is dropped. */
+  function mayFlood(at: number, port: number, bridge: Bridge): boolean {
+    if (
+      !bridge.options.forwardsBpdu &&
+      isReserved(frames[at + FRAME_TARGET_KEY], frames[at + FRAME_TARGET_LOW])
+    ) {
+      counters[portCounter(port) + DROPS + bpdu]++;
+      return false;
+    }
     if ((portPolicy[port] & POLICY_STORM_CONTROL) === 0) return true;
     meters.refill(port);
     if (meters.takeFlood(port)) return true;
@@ -163,6 +170,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
 
   /** Never back to the VTEP it came from: split horizon is per destination. Nor to ports whose policy bars it. */
   function flood(frame: number, at: number, port: number, bridge: Bridge): number {
+    if (!mayFlood(at, port, bridge)) return 0;
     const source = frames[at + FRAME_SOURCE];
     const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED);
     let selected = 0;

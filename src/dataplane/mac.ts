@@ -36,6 +36,11 @@ export function isMulticast(high: number): boolean {
   return (high & 0x100) !== 0;
 }
 
+/** 01:80:c2:00:00:00 to 0f (802.1Q table 8-1); `high` may have more above its 16 bits. */
+export function isReserved(high: number, low: number): boolean {
+  return (high & 0xffff) === 0x0180 && low >>> 4 === 0xc200000;
+}
+
 /** All ones; `high` may have more above its 16 bits. */
 export function isBroadcast(high: number, low: number): boolean {
   return low === -1 && (high & 0xffff) === 0xffff;

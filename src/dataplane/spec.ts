@@ -9,6 +9,8 @@ export interface BridgeSpec {
   readonly ageingSeconds: number;
   /** FDB entries at most, static ones included. */
   readonly addressesMax: number;
+  /** Frames to the addresses that are reserved for the link pass as any others. */
+  readonly forwardsBpdu: boolean;
 }
 
 /** An address that is bound to a port: it neither ages nor moves. */

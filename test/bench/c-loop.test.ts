@@ -125,7 +125,11 @@ class Reference {
       },
     };
     this.engine = new Engine(this.tables.memory, { view: new DataView(arena.buffer), answersAt: 0 }, host);
-    this.engine.apply({ op: "set-bridge", memory: allocateFdb(0, 8192), ageingSeconds: 0 });
+    this.engine.apply({
+      op: "set-bridge",
+      memory: allocateFdb(0, 8192),
+      options: { ageingSeconds: 0, forwardsBpdu: true },
+    });
     this.engine.apply({ op: "add-device", device: UDP_DEVICE, make: device, fallback: UDP_DEVICE });
     for (const { port, destination, vni, remote } of PORTS) {
       const ingress = { remote: parseAddress(remote).words, vni };

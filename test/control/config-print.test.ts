@@ -23,7 +23,7 @@ bridges:
         select_vlan: [0, 10]
         snaplen: 128
         output: { pcapng: /tmp//m1.pcapng, rotate_bytes: 100MB, files: 3 }
-  br1:
+  br1: { forward_bpdu: false }
 `;
 
 const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto, spin: auto, workers: 1 }
@@ -41,6 +41,7 @@ bridges:
   br1:
     ageing: 300s
     maxaddress: 65536
+    forward_bpdu: false
 metrics: { listen: 127.0.0.1:9478 }
 control: { socket: /run/vxswitch/vxswitch.sock }
 `;
@@ -67,8 +68,8 @@ describe("a configuration means", () => {
   test("for the data plane: the underlay's local and port where a port has none, lists where one value was given", () => {
     const { bridges, ports, mirrors } = specsOf(parseConfig(WRITTEN, "F"));
     expect(bridges).toEqual([
-      { name: "br0", ageingSeconds: 300, addressesMax: 65536 },
-      { name: "br1", ageingSeconds: 300, addressesMax: 65536 },
+      { name: "br0", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: true },
+      { name: "br1", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: false },
     ]);
     expect(ports).toEqual([
       {

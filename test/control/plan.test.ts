@@ -27,6 +27,7 @@ const bridge = (name: string): fc.Arbitrary<BridgeSpec> =>
       name: fc.constant(name),
       ageingSeconds: fc.constantFrom(0, 300),
       addressesMax: fc.constant(1024),
+      forwardsBpdu: fc.boolean(),
     },
     PLAIN,
   );
@@ -141,7 +142,7 @@ describe("for any two switches", () => {
   });
 });
 
-const BR0: BridgeSpec = { name: "br0", ageingSeconds: 300, addressesMax: 1024 };
+const BR0: BridgeSpec = { name: "br0", ageingSeconds: 300, addressesMax: 1024, forwardsBpdu: true };
 const vxlan = (name: string, vni: number): PortSpec => {
   return {
     type: "vxlan",

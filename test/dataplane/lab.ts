@@ -53,6 +53,7 @@ export interface PortOptions {
 export interface BridgeOptions {
   readonly addressesMax?: number;
   readonly ageingSeconds?: number;
+  readonly forwardsBpdu?: boolean;
 }
 
 export interface LabOptions extends BridgeOptions {
@@ -137,12 +138,15 @@ export class Lab {
 
   // ---- what the switch is made of
 
-  setBridge(name: string, { addressesMax = 1024, ageingSeconds = 300 }: BridgeOptions): void {
+  setBridge(
+    name: string,
+    { addressesMax = 1024, ageingSeconds = 300, forwardsBpdu = true }: BridgeOptions,
+  ): void {
     const before = this.bridges.get(name);
     const same = before?.addressesMax === addressesMax;
     const memory = same ? before : allocateFdb(before?.bridge ?? this.bridges.size, addressesMax);
     this.bridges.set(name, memory);
-    this.apply({ op: "set-bridge", memory, ageingSeconds });
+    this.apply({ op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu } });
   }
 
   addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay, policy }: PortOptions): void {

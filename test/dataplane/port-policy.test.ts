@@ -264,6 +264,31 @@ describe("storm control", () => {
   });
 });
 
+describe("addresses that are reserved for the link", () => {
+  const RESERVED = ["01:80:c2:00:00:00", "01:80:c2:00:00:02", "01:80:c2:00:00:0e", "01:80:c2:00:00:0f"];
+  const OTHERS = ["01:80:c2:00:00:10", "01:80:c2:00:01:00", "01:80:c3:00:00:00", "01:81:c2:00:00:00"];
+  const ports = ["client1", "client2"];
+
+  test.each([...RESERVED, ...OTHERS])("pass in a lab as any others: %s", (to) => {
+    const lab = new Lab({ ports });
+    lab.receive("client1", frame({ from: ALICE, to }));
+    expect(lab.sent()).toEqual({ client2: 1 });
+  });
+
+  test("and no others are dropped if a bridge does not forward them, from the next frame on", () => {
+    const lab = new Lab({ ports });
+    lab.setBridge("br0", { forwardsBpdu: false });
+    lab.receive("client1", ...RESERVED.map((to) => frame({ from: ALICE, to })));
+    expect(lab.sent()).toEqual({});
+    expect(lab.drops()).toEqual({ client1: { bpdu: 4 } });
+    lab.receive("client1", ...OTHERS.map((to) => frame({ from: ALICE, to })));
+    expect(lab.sent()).toEqual({ client2: 4 });
+    lab.setBridge("br0", {});
+    lab.receive("client1", ...RESERVED.map((to) => frame({ from: ALICE, to })));
+    expect(lab.sent()).toEqual({ client2: 4 });
+  });
+});
+
 describe("flooding by kind", () => {
   const CASES: readonly [keyof PortPolicy, string, string][] = [
     ["flood", "unknown unicast", UNKNOWN],

@@ -152,7 +152,11 @@ export class WorkersLab {
     };
     const engine = new Engine<MemoryDevice, never>(shared, arena, host, learning);
     engine.tick(this.nowSeconds);
-    engine.apply({ op: "set-bridge", memory, ageingSeconds: this.ageingSeconds });
+    engine.apply({
+      op: "set-bridge",
+      memory,
+      options: { ageingSeconds: this.ageingSeconds, forwardsBpdu: true },
+    });
     devices.forEach((device, index) => {
       engine.apply({ op: "add-device", device: index, make: device, fallback: index });
       engine.apply(portCommand(index));

@@ -1,12 +1,21 @@
 // Ports that may not do everything, changed while the switch runs, against real endpoints.
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitUntil } from "../../src/control/lab/command.ts";
+import { Capture } from "./harness/capture.ts";
+import { compilePeer } from "./harness/compile.ts";
 import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { FdbRow, PortRow } from "./harness/rows.ts";
 
 const RELOAD_TIMEOUT_MS = 5000;
 const CLIENTS = ["client1", "client2"];
 const BROADCAST = "192.168.0.255";
+/** To the nearest bridge: chassis 02:00:00:00:0c:01, port 1, for 120 s (802.1AB clause 8). */
+const LLDP =
+  `0180c200000e 0200000c0001 88cc 0207 04 020000000c01 0403 07 0031 0602 0078 0000 ${"00".repeat(30)}`.replaceAll(
+    " ",
+    "",
+  );
 const OTHER_MAC = "02:00:00:00:0c:01";
 
 let lab: KernelLab;
@@ -111,6 +120,23 @@ test("a storm of broadcasts is bounded, and pings go on through it", async () =>
   expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
   expect(await lab.vxswitch("show")).toMatch(/storm_control 1\n/);
   await lab.vxswitch("port", "set", "br0", "client1", "storm_control=");
+});
+
+test("LLDP passes from client to client, unless the bridge says otherwise", async () => {
+  const inject = compilePeer("inject", lab.directory);
+  /** How many of three frames of client1's come out of client2's device. */
+  const arrived = async (): Promise<number> => {
+    const capture = await Capture.start(lab.client2, "vxlan0", join(lab.directory, "lldp.pcap"));
+    await lab.client1.run(inject, "vxlan0", LLDP, LLDP, LLDP);
+    return capture.stopAndCount("lldp");
+  };
+  expect(await arrived()).toBe(3);
+  lab.config.bridges.br0.forward_bpdu = false;
+  lab.reload();
+  const isTold = async () => (await lab.vxswitch("show")).includes("forward_bpdu false");
+  expect(await waitUntil(isTold, RELOAD_TIMEOUT_MS)).toBe(true);
+  expect(await arrived()).toBe(0);
+  expect(await lab.drops("bpdu")).toBe(3);
 });
 
 async function learnt(): Promise<Pick<FdbRow, "mac" | "port">[]> {

@@ -12,8 +12,12 @@ export function overviewText(overview: Overview): string {
   if (workers.length > 1) lines[0] += `, ${workers.length} workers`;
   if (!overview.alive) lines.push("    a forwarding thread does not answer");
   if (overview.worker_restarts > 0) lines.push(`    worker restarts: ${overview.worker_restarts}`);
-  for (const { bridge, ageing, maxaddress, fdb_entries: entries } of bridges) {
-    lines.push(`    Bridge ${bridge}`, `        ageing ${ageing}s, addresses ${entries} of ${maxaddress}`);
+  for (const { bridge, ageing, maxaddress, forward_bpdu: forwardsBpdu, fdb_entries: entries } of bridges) {
+    const bpdu = forwardsBpdu ? "" : ", forward_bpdu false";
+    lines.push(
+      `    Bridge ${bridge}`,
+      `        ageing ${ageing}s, addresses ${entries} of ${maxaddress}${bpdu}`,
+    );
     for (const port of ports.filter((port) => port.bridge === bridge)) {
       lines.push(`        Port ${port.port}`, `            ${portLine(port)}`, ...reasonLines(port));
     }

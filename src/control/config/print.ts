@@ -28,9 +28,9 @@ export function printConfig(config: Config): string {
 
 /** Units written out, sections with nothing in them left out. */
 function asWritten(config: Config): unknown {
-  const bridges = Object.entries(config.bridges).map(([name, { ageing, maxaddress, ports, mirrors }]) => {
+  const bridges = Object.entries(config.bridges).map(([name, { ageing, ports, mirrors, ...rest }]) => {
     const filled = { ...(size(ports) && { ports }), ...(size(mirrors) && { mirrors }) };
-    return [name, { ageing: `${ageing}s`, maxaddress, ...filled }];
+    return [name, { ageing: `${ageing}s`, ...rest, ...filled }];
   });
   return { ...config, bridges: Object.fromEntries(bridges) };
 }

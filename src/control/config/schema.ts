@@ -143,6 +143,7 @@ const bridge = section(
   mapping({
     ageing: duration.default(limit.AGEING_SECONDS_DEFAULT),
     maxaddress: whole(1, limit.FDB_ENTRIES_MAX).default(limit.FDB_ENTRIES_DEFAULT),
+    forward_bpdu: flag.optional(),
     ports: named(port),
     mirrors: named(mirror),
   }),

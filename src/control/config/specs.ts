@@ -28,7 +28,8 @@ export function specsOf(config: Config): SwitchSpec {
 }
 
 function bridgeSpec(name: string, bridge: BridgeConfig): BridgeSpec {
-  return { name, ageingSeconds: bridge.ageing, addressesMax: bridge.maxaddress };
+  const { ageing: ageingSeconds, maxaddress: addressesMax, forward_bpdu: forwardsBpdu = true } = bridge;
+  return { name, ageingSeconds, addressesMax, forwardsBpdu };
 }
 
 function portSpec({ underlay }: Config, bridge: string, name: string, port: PortConfig): PortSpec {

@@ -63,6 +63,7 @@ function bridgeView(bridge: BridgeStatus, config: Config) {
     bridge: bridge.name,
     ageing: config.bridges[bridge.name]?.ageing ?? null,
     maxaddress: config.bridges[bridge.name]?.maxaddress ?? null,
+    forward_bpdu: config.bridges[bridge.name]?.forward_bpdu ?? true,
     fdb_entries: bridge.fdbEntries,
     fdb_learned: bridge.fdbLearned,
     fdb_moved: bridge.fdbMoved,
