@@ -36,6 +36,7 @@ import {
   type TransmitList,
 } from "../src/dataplane/frames.ts";
 import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/learning.ts";
+import { allocateLoops } from "../src/dataplane/loops.ts";
 import { allocateMeters } from "../src/dataplane/meters.ts";
 import { OPEN_POLICY } from "../src/dataplane/policy.ts";
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
@@ -126,6 +127,7 @@ class CoreBench {
       destinations: allocateDestinations(),
       vteps: allocateVteps(),
       meters: allocateMeters(),
+      loops: allocateLoops(),
     };
     const device = new BenchDevice();
     const host = {
@@ -145,7 +147,7 @@ class CoreBench {
     this.engine.apply({
       op: "set-bridge",
       memory: allocateFdb(0, Math.max(16, addresses)),
-      options: { ageingSeconds: 300, forwardsBpdu: true },
+      options: { ageingSeconds: 300, forwardsBpdu: true, guardsLoops: false },
     });
     for (let i = 0; i < PORTS; i++) this.addPort(i);
     this.engine.tick(1);
@@ -227,6 +229,7 @@ class CoreBench {
       device: UNDERLAY,
       policy: OPEN_POLICY,
       bound: [],
+      isQuarantined: false,
       ingress,
     });
   }

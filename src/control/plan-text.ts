@@ -38,9 +38,13 @@ function changeText(old: SwitchSpec, change: Change): string {
   }
 }
 
-function bridgeWords({ ageingSeconds, addressesMax, forwardsBpdu }: BridgeSpec): Words {
-  const forward_bpdu = forwardsBpdu ? "" : "false";
-  return { ageing: `${ageingSeconds}s`, maxaddress: String(addressesMax), forward_bpdu };
+function bridgeWords({ ageingSeconds, addressesMax, forwardsBpdu, loopGuardSeconds }: BridgeSpec): Words {
+  return {
+    ageing: `${ageingSeconds}s`,
+    maxaddress: String(addressesMax),
+    forward_bpdu: forwardsBpdu ? "" : "false",
+    loop_guard: loopGuardSeconds === 0 ? "" : `${loopGuardSeconds}s`,
+  };
 }
 
 function portWords(port: PortSpec): Words {

@@ -13,6 +13,8 @@ export interface BridgeOptions {
   readonly ageingSeconds: number;
   /** Frames to the addresses that 802.1Q reserves for the link (STP, LACP, LLDP …) are flooded as any others. */
   readonly forwardsBpdu: boolean;
+  /** Flooded frames that come back are looked for. */
+  readonly guardsLoops: boolean;
 }
 
 export class Bridge {

@@ -9,10 +9,12 @@ import { requireRing } from "./inventory/abilities.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
 import { textOf } from "./inventory/explain.ts";
 import { IndexPool } from "./inventory/index-pool.ts";
+import { LoopGuard } from "./inventory/loop-guard.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
 import { BRIDGES_MAX, SOCKET_BUFFER_BYTES } from "./limits.ts";
+import { allocateLoops } from "./loops.ts";
 import { formatMac, parseFdbAddress } from "./mac.ts";
 import type {
   BridgeSpec,
@@ -66,6 +68,7 @@ class ThreadedDataplane implements Dataplane {
   private readonly bridges = new Map<string, BridgeRecord>();
   private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
   private readonly ports: Ports;
+  private readonly loopGuard: LoopGuard;
   private readonly mirrors: Mirrors;
   private readonly workers: Workers;
   private readonly counters: AllCounters;
@@ -91,12 +94,15 @@ class ThreadedDataplane implements Dataplane {
       send,
       onEvent,
     });
+    const loops = allocateLoops();
+    this.loopGuard = new LoopGuard({ counters, loops, ports: this.ports });
     const outputCounters = countersMemory[0];
     this.mirrors = new Mirrors({ workers, counters, outputCounters, ports: this.ports, send, onEvent });
     this.workers = new Workers({
       counters: countersMemory,
       destinations: this.destinationsMemory,
       vteps: this.vtepsMemory,
+      loops,
       spinUs: options.spin === "always" ? SPIN_ALWAYS_US : SPIN_US,
       replay: () => this.allCommands(),
       onNews: ({ device, errno }) => this.deviceFailed(device, errno),
@@ -263,6 +269,10 @@ class ThreadedDataplane implements Dataplane {
   private async maintain(): Promise<void> {
     await this.ports.maintain();
     await this.mirrors.maintain();
+    const seconds = new Map(
+      Array.from(this.bridges.values(), ({ index, spec }) => [index, spec.loopGuardSeconds]),
+    );
+    await this.loopGuard.look((bridge) => (seconds.get(bridge) ?? 0) * 1000);
   }
 
   /**
@@ -291,6 +301,7 @@ class ThreadedDataplane implements Dataplane {
 }
 
 function bridgeCommand({ memory, spec }: BridgeRecord): ForwardingCommand {
-  const { ageingSeconds, forwardsBpdu } = spec;
-  return { op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu } };
+  const { ageingSeconds, forwardsBpdu, loopGuardSeconds } = spec;
+  const options = { ageingSeconds, forwardsBpdu, guardsLoops: loopGuardSeconds > 0 };
+  return { op: "set-bridge", memory, options };
 }

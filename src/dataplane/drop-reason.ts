@@ -55,6 +55,14 @@ export const DROP_REASONS = [
     name: "bpdu",
     text: "the destination address is reserved for the link, 01:80:c2:00:00:0x (forward_bpdu: false)",
   },
+  {
+    name: "loop",
+    text: "the frame was flooded less than a second ago and came back at another port (loop_guard)",
+  },
+  {
+    name: "quarantined",
+    text: "the port is out of its bridge for a while, for it is a part of a loop (loop_guard)",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

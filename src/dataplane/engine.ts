@@ -38,6 +38,8 @@ export type Command<Make, Output, Memory = FdbMemory> =
       readonly port: number;
       readonly destination: number;
       readonly policy: PortPolicy;
+      /** Nothing passes it for a while. */
+      readonly isQuarantined: boolean;
       /** Addresses that are its own, as static entries. */
       readonly bound: readonly FdbAddress[];
       /** -1 while the port is down: copies to it are dropped and counted. */
@@ -190,7 +192,7 @@ export class Engine<Make, Output> {
     const { tables } = this;
     const { bridge, port, device, destination, ingress, policy, bound } = command;
     tables.portBridge[port] = bridge;
-    tables.setPolicy(port, policy);
+    tables.setPolicy(port, policy, command.isQuarantined);
     tables.bridges[bridge]?.removePort(port);
     tables.bridges[bridge]?.addDestination(destination);
     if (policy.addressesMax > 0) this.fdb(bridge).trimPort(port, policy.addressesMax);
@@ -210,7 +212,7 @@ export class Engine<Make, Output> {
     bridge?.removePort(port);
     bridge?.fdb.flushPort(port, true);
     tables.ingress.delete(port);
-    tables.setPolicy(port, OPEN_POLICY);
+    tables.setPolicy(port, OPEN_POLICY, false);
     tables.portBridge[port] = -1;
     const device = tables.devicePort.indexOf(port);
     if (device >= 0) tables.devicePort[device] = NO_PORT;

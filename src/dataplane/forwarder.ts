@@ -21,6 +21,7 @@ import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
 import type { PacketMemory } from "./frames.ts";
 import * as layout from "./frames.ts";
+import { Loops } from "./loops.ts";
 import { isBroadcast, isMulticast, isReserved } from "./mac.ts";
 import * as policy from "./policy.ts";
 import { createDecap } from "./stages/decap.ts";
@@ -38,6 +39,8 @@ const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
 const {
   DROPPED_PORT,
   FLOOD,
+  FRAME_LENGTH,
+  FRAME_OFFSET,
   FRAME_PORT,
   FRAME_SHIFT,
   FRAME_SOURCE,
@@ -53,7 +56,7 @@ const {
   POLICY_STORM_CONTROL,
 } = policy;
 
-const { bpdu, no_destination, storm } = Drop;
+const { bpdu, loop, no_destination, storm } = Drop;
 
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
@@ -73,6 +76,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
   const decap = createDecap(tables, view);
   const inspect = createInspect(tables, view);
   const police = createPolice(tables);
+  const loops = new Loops(tables.loops, view);
   const { touch, learn, lookUp } = createLearn(tables);
   const mirror = createMirror(tables);
   const tooBig = createTooBig(tables, packets);
@@ -161,6 +165,13 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
       counters[portCounter(port) + DROPS + bpdu]++;
       return false;
     }
+    if (
+      bridge.options.guardsLoops &&
+      loops.cameBack(port, frames[at + FRAME_OFFSET], frames[at + FRAME_LENGTH])
+    ) {
+      counters[portCounter(port) + DROPS + loop]++;
+      return false;
+    }
     if ((portPolicy[port] & POLICY_STORM_CONTROL) === 0) return true;
     meters.refill(port);
     if (meters.takeFlood(port)) return true;
@@ -194,6 +205,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
     },
     setMicroseconds(nowUs) {
       meters.setTime(nowUs);
+      loops.setTime(nowUs);
     },
   };
 }

@@ -55,6 +55,8 @@ export const POLICY_STICKY = 64;
 /** It has a bucket in meters.ts. */
 export const POLICY_POLICED = 128;
 export const POLICY_STORM_CONTROL = 256;
+/** Out of its bridge for a while (inventory/loop-guard.ts); not an operator's word. */
+export const POLICY_QUARANTINED = 512;
 
 export function policyBits(policy: PortPolicy): number {
   const { isolated, learning, flood, bcastFlood, mcastFlood, locked, sticky } = policy;

@@ -11,6 +11,8 @@ export interface BridgeSpec {
   readonly addressesMax: number;
   /** Frames to the addresses that are reserved for the link pass as any others. */
   readonly forwardsBpdu: boolean;
+  /** For how long a port at which flooded frames come back is quarantined; 0 = they are not looked for. */
+  readonly loopGuardSeconds: number;
 }
 
 /** An address that is bound to a port: it neither ages nor moves. */

@@ -8,9 +8,10 @@ import { FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
 import type { Learning } from "./learning.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
+import type { LoopsMemory } from "./loops.ts";
 import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
-import { POLICY_POLICED, type PortPolicy, policyBits } from "./policy.ts";
+import { POLICY_POLICED, POLICY_QUARANTINED, type PortPolicy, policyBits } from "./policy.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
 /** What a forwarding thread shares with the control thread; all but the counters also with the other forwarding threads. */
@@ -19,6 +20,7 @@ export interface SharedMemory {
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly meters: MetersMemory;
+  readonly loops: LoopsMemory;
 }
 
 export const NO_PORT = -1;
@@ -42,7 +44,8 @@ export class Tables {
   /** Addresses that a port may learn, 0 = as many as its bridge holds. */
   readonly portAddressesMax = new Int32Array(PORTS_MAX);
   readonly meters: Meters;
-  /** Some port has a bound on what it may send. */
+  readonly loops: LoopsMemory;
+  /** Some port has a bound on what it may send, or may send nothing. */
   hasPolicedPort = false;
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
@@ -64,14 +67,17 @@ export class Tables {
     this.destinations = new Int32Array(memory.destinations);
     this.vteps = new Int32Array(memory.vteps);
     this.meters = new Meters(memory.meters);
+    this.loops = memory.loops;
   }
 
   /** What a port may do from now on. */
-  setPolicy(port: number, policy: PortPolicy): void {
-    this.portPolicy[port] = policyBits(policy);
+  setPolicy(port: number, policy: PortPolicy, isQuarantined: boolean): void {
+    this.portPolicy[port] = policyBits(policy) | (isQuarantined ? POLICY_QUARANTINED : 0);
     this.portAddressesMax[port] = policy.addressesMax;
     this.meters.configure(port, policy);
-    this.hasPolicedPort = this.portPolicy.some((bits) => (bits & POLICY_POLICED) !== 0);
+    this.hasPolicedPort = this.portPolicy.some(
+      (bits) => (bits & (POLICY_POLICED | POLICY_QUARANTINED)) !== 0,
+    );
   }
 
   setDevice(index: number, device: Device, fallback: number): void {

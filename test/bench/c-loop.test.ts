@@ -24,6 +24,7 @@ import { Drop } from "../../src/dataplane/drop-reason.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb } from "../../src/dataplane/fdb.ts";
 import * as layout from "../../src/dataplane/frames.ts";
+import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
@@ -85,6 +86,7 @@ function makeTables() {
     destinations: allocateDestinations(),
     vteps: allocateVteps(),
     meters: allocateMeters(),
+    loops: allocateLoops(),
   };
   const destinations = new Int32Array(memory.destinations);
   for (const { port, destination } of PORTS) {
@@ -128,7 +130,7 @@ class Reference {
     this.engine.apply({
       op: "set-bridge",
       memory: allocateFdb(0, 8192),
-      options: { ageingSeconds: 0, forwardsBpdu: true },
+      options: { ageingSeconds: 0, forwardsBpdu: true, guardsLoops: false },
     });
     this.engine.apply({ op: "add-device", device: UDP_DEVICE, make: device, fallback: UDP_DEVICE });
     for (const { port, destination, vni, remote } of PORTS) {
@@ -140,6 +142,7 @@ class Reference {
         destination,
         policy: OPEN_POLICY,
         bound: [],
+        isQuarantined: false,
         device: UDP_DEVICE,
         ingress,
       });

@@ -68,8 +68,8 @@ describe("a configuration means", () => {
   test("for the data plane: the underlay's local and port where a port has none, lists where one value was given", () => {
     const { bridges, ports, mirrors } = specsOf(parseConfig(WRITTEN, "F"));
     expect(bridges).toEqual([
-      { name: "br0", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: true },
-      { name: "br1", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: false },
+      { name: "br0", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: true, loopGuardSeconds: 0 },
+      { name: "br1", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: false, loopGuardSeconds: 0 },
     ]);
     expect(ports).toEqual([
       {

@@ -28,6 +28,7 @@ const bridge = (name: string): fc.Arbitrary<BridgeSpec> =>
       ageingSeconds: fc.constantFrom(0, 300),
       addressesMax: fc.constant(1024),
       forwardsBpdu: fc.boolean(),
+      loopGuardSeconds: fc.constantFrom(0, 60),
     },
     PLAIN,
   );
@@ -142,7 +143,13 @@ describe("for any two switches", () => {
   });
 });
 
-const BR0: BridgeSpec = { name: "br0", ageingSeconds: 300, addressesMax: 1024, forwardsBpdu: true };
+const BR0: BridgeSpec = {
+  name: "br0",
+  ageingSeconds: 300,
+  addressesMax: 1024,
+  forwardsBpdu: true,
+  loopGuardSeconds: 0,
+};
 const vxlan = (name: string, vni: number): PortSpec => {
   return {
     type: "vxlan",

@@ -26,6 +26,7 @@ import {
 import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
+import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
@@ -54,6 +55,7 @@ export interface BridgeOptions {
   readonly addressesMax?: number;
   readonly ageingSeconds?: number;
   readonly forwardsBpdu?: boolean;
+  readonly guardsLoops?: boolean;
 }
 
 export interface LabOptions extends BridgeOptions {
@@ -82,6 +84,7 @@ interface LabPort {
   readonly ingress: { readonly remote: string; readonly vni: number } | null;
   policy: PortPolicy;
   bound: readonly FdbAddress[];
+  isQuarantined: boolean;
 }
 
 interface LabMirror {
@@ -119,6 +122,7 @@ export class Lab {
       destinations: allocateDestinations(),
       vteps: allocateVteps(),
       meters: allocateMeters(),
+      loops: allocateLoops(),
     };
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
@@ -140,13 +144,13 @@ export class Lab {
 
   setBridge(
     name: string,
-    { addressesMax = 1024, ageingSeconds = 300, forwardsBpdu = true }: BridgeOptions,
+    { addressesMax = 1024, ageingSeconds = 300, forwardsBpdu = true, guardsLoops = false }: BridgeOptions,
   ): void {
     const before = this.bridges.get(name);
     const same = before?.addressesMax === addressesMax;
     const memory = same ? before : allocateFdb(before?.bridge ?? this.bridges.size, addressesMax);
     this.bridges.set(name, memory);
-    this.apply({ op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu } });
+    this.apply({ op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu, guardsLoops } });
   }
 
   addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay, policy }: PortOptions): void {
@@ -157,7 +161,14 @@ export class Lab {
       ? null
       : { remote: remote ?? `10.0.${index >> 8}.${index & 255}`, vni: vni ?? DEFAULT_VNI };
     const place = { name, index, destination: index, bridge: this.bridgeIndex(bridge) };
-    const port = { ...place, device, ingress, policy: { ...OPEN_POLICY, ...policy }, bound: [] };
+    const port = {
+      ...place,
+      device,
+      ingress,
+      policy: { ...OPEN_POLICY, ...policy },
+      bound: [],
+      isQuarantined: false,
+    };
     this.ports.set(name, port);
     this.allPorts.push(port);
     if (bare) this.apply({ op: "add-device", device: device.index, make: device, fallback: device.index });
@@ -197,6 +208,13 @@ export class Lab {
   setPolicy(name: string, policy: Partial<PortPolicy>): void {
     this.port(name).policy = { ...OPEN_POLICY, ...policy };
     this.bringUp(name);
+  }
+
+  /** Nothing is to pass a port from now on, or again. */
+  setQuarantined(name: string, isQuarantined: boolean): void {
+    this.port(name).isQuarantined = isQuarantined;
+    this.bringUp(name);
+    if (isQuarantined) this.loseDevice(name);
   }
 
   /** The addresses bound to a port, as its configuration has them. */
@@ -429,6 +447,6 @@ function addPort(
   device: number,
   ingress: { readonly remote: Int32Array; readonly vni: number } | null,
 ): Command<MemoryDevice, never> {
-  const { bridge, index, destination, policy, bound } = port;
-  return { op: "add-port", bridge, port: index, destination, policy, bound, device, ingress };
+  const { bridge, index, destination, policy, bound, isQuarantined } = port;
+  return { op: "add-port", bridge, port: index, destination, policy, bound, isQuarantined, device, ingress };
 }

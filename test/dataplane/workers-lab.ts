@@ -15,6 +15,7 @@ import {
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
+import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { formatMac } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
@@ -149,13 +150,14 @@ export class WorkersLab {
       destinations: this.destinationsMemory,
       vteps: allocateVteps(),
       meters: this.meters,
+      loops: allocateLoops(),
     };
     const engine = new Engine<MemoryDevice, never>(shared, arena, host, learning);
     engine.tick(this.nowSeconds);
     engine.apply({
       op: "set-bridge",
       memory,
-      options: { ageingSeconds: this.ageingSeconds, forwardsBpdu: true },
+      options: { ageingSeconds: this.ageingSeconds, forwardsBpdu: true, guardsLoops: false },
     });
     devices.forEach((device, index) => {
       engine.apply({ op: "add-device", device: index, make: device, fallback: index });
@@ -168,5 +170,5 @@ export class WorkersLab {
 /** A port, its destination and its device have one number, but that ports begin with 1. */
 function portCommand(index: number): Command<MemoryDevice, never> {
   const place = { bridge: BRIDGE, port: index + 1, destination: index, device: index };
-  return { op: "add-port", ...place, policy: OPEN_POLICY, bound: [], ingress: null };
+  return { op: "add-port", ...place, policy: OPEN_POLICY, bound: [], isQuarantined: false, ingress: null };
 }

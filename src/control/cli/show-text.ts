@@ -12,12 +12,11 @@ export function overviewText(overview: Overview): string {
   if (workers.length > 1) lines[0] += `, ${workers.length} workers`;
   if (!overview.alive) lines.push("    a forwarding thread does not answer");
   if (overview.worker_restarts > 0) lines.push(`    worker restarts: ${overview.worker_restarts}`);
-  for (const { bridge, ageing, maxaddress, forward_bpdu: forwardsBpdu, fdb_entries: entries } of bridges) {
-    const bpdu = forwardsBpdu ? "" : ", forward_bpdu false";
-    lines.push(
-      `    Bridge ${bridge}`,
-      `        ageing ${ageing}s, addresses ${entries} of ${maxaddress}${bpdu}`,
-    );
+  for (const { bridge, ageing, maxaddress, fdb_entries: entries, ...row } of bridges) {
+    const bpdu = row.forward_bpdu ? "" : ", forward_bpdu false";
+    const guard = row.loop_guard === 0 ? "" : `, loop_guard ${row.loop_guard}s`;
+    const options = `ageing ${ageing}s, addresses ${entries} of ${maxaddress}${bpdu}${guard}`;
+    lines.push(`    Bridge ${bridge}`, `        ${options}`);
     for (const port of ports.filter((port) => port.bridge === bridge)) {
       lines.push(`        Port ${port.port}`, `            ${portLine(port)}`, ...reasonLines(port));
     }

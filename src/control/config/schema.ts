@@ -144,6 +144,8 @@ const bridge = section(
     ageing: duration.default(limit.AGEING_SECONDS_DEFAULT),
     maxaddress: whole(1, limit.FDB_ENTRIES_MAX).default(limit.FDB_ENTRIES_DEFAULT),
     forward_bpdu: flag.optional(),
+    /** Left out or 0: off. */
+    loop_guard: duration.optional(),
     ports: named(port),
     mirrors: named(mirror),
   }),

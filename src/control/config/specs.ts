@@ -29,7 +29,7 @@ export function specsOf(config: Config): SwitchSpec {
 
 function bridgeSpec(name: string, bridge: BridgeConfig): BridgeSpec {
   const { ageing: ageingSeconds, maxaddress: addressesMax, forward_bpdu: forwardsBpdu = true } = bridge;
-  return { name, ageingSeconds, addressesMax, forwardsBpdu };
+  return { name, ageingSeconds, addressesMax, forwardsBpdu, loopGuardSeconds: bridge.loop_guard ?? 0 };
 }
 
 function portSpec({ underlay }: Config, bridge: string, name: string, port: PortConfig): PortSpec {

@@ -64,6 +64,7 @@ function bridgeView(bridge: BridgeStatus, config: Config) {
     ageing: config.bridges[bridge.name]?.ageing ?? null,
     maxaddress: config.bridges[bridge.name]?.maxaddress ?? null,
     forward_bpdu: config.bridges[bridge.name]?.forward_bpdu ?? true,
+    loop_guard: config.bridges[bridge.name]?.loop_guard ?? 0,
     fdb_entries: bridge.fdbEntries,
     fdb_learned: bridge.fdbLearned,
     fdb_moved: bridge.fdbMoved,

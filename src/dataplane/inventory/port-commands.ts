@@ -29,6 +29,7 @@ export function addPortCommand(port: Port): ForwardingCommand {
     port: index,
     destination,
     policy: spec.policy,
+    isQuarantined: port.quarantinedUntilMs > 0,
     bound: spec.fdb.map(parseFdbAddress),
     device: deviceOf(port),
     ingress:

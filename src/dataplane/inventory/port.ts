@@ -18,9 +18,11 @@ export interface Port {
   /** Why it is down; "" while up. */
   reason: string;
   readonly retry: Retry;
+  /** Until then nothing passes it; 0 = it is not quarantined. */
+  quarantinedUntilMs: number;
 }
 
-const NO_DEVICE = -1;
+export const NO_DEVICE = -1;
 
 /** Index of the device by which it is reached; -1 while it is down. */
 export function deviceOf({ opened }: Port): number {

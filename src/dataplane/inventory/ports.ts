@@ -27,7 +27,7 @@ import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
 import { Paths } from "./paths.ts";
-import { deviceOf, type Opened, type Port } from "./port.ts";
+import { deviceOf, NO_DEVICE, type Opened, type Port } from "./port.ts";
 import { addPortCommand, deviceCommands, portCommands, unbindCommand } from "./port-commands.ts";
 import { Retry } from "./retry.ts";
 import { Rings, type RingVtep } from "./rings.ts";
@@ -98,6 +98,7 @@ export class Ports {
       opened: null,
       reason: "",
       retry: new Retry(),
+      quarantinedUntilMs: 0,
     };
     this.options.counters.clear(portCounter(port.index), PORT_COUNTERS);
     this.ports.set(`${spec.bridge}/${spec.name}`, port);
@@ -136,6 +137,19 @@ export class Ports {
     this.destinationIndices.give(port.destination);
   }
 
+  /**
+   * Takes a port out of its bridge for a while: its device stays, but nothing passes. What the bridge has learnt is forgotten: a
+   * loop has moved addresses to where they are not.
+   */
+  async quarantine(port: Port, reason: string, forMs: number): Promise<void> {
+    port.quarantinedUntilMs = monotonicMs() + forMs;
+    port.reason = `quarantined for ${Math.round(forMs / 1000)} s, ${reason}`;
+    this.options.onEvent("warn", `port ${port.spec.bridge}/${port.spec.name} is ${port.reason}`);
+    this.writeDevice(port);
+    const flush = { op: "fdb-flush", bridge: port.bridge, port: null, statics: false } as const;
+    await this.options.send([addPortCommand(port), flush]);
+  }
+
   /** What is open by way of a device at this moment. */
   openOn(device: number): Opened[] {
     return Array.from(this.ports.values()).flatMap((port) =>
@@ -162,6 +176,7 @@ export class Ports {
     // A path MTU that the kernel learns from a router is announced to nobody.
     this.hops.refreshSome(PATHS_A_SECOND);
     for (const port of this.ports.values()) {
+      if (port.quarantinedUntilMs > 0 && nowMs >= port.quarantinedUntilMs) await this.endQuarantine(port);
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
       else if (port.opened !== null) this.refreshPath(port.destination);
     }
@@ -218,7 +233,16 @@ export class Ports {
     this.paths.closeAll();
   }
 
+  private async endQuarantine(port: Port): Promise<void> {
+    port.quarantinedUntilMs = 0;
+    if (port.opened !== null) port.reason = "";
+    this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is quarantined no longer`);
+    this.writeDevice(port);
+    await this.options.send([addPortCommand(port)]);
+  }
+
   private async open(port: Port): Promise<void> {
+    port.quarantinedUntilMs = 0;
     try {
       port.opened =
         port.spec.type === "vxlan" ? this.openVxlan(port.spec) : this.openTap(port.spec, port.bridge);
@@ -329,11 +353,18 @@ export class Ports {
     return port ? this.options.counters.sumOf(portCounter(port.index) + TX_PACKETS) : 0;
   }
 
+  /** By which device frames reach the port: none while it is down or quarantined. */
+  private writeDevice(port: Port): void {
+    const at = port.destination << DESTINATION_SHIFT;
+    this.options.destinations[at + DESTINATION_DEVICE] =
+      port.quarantinedUntilMs > 0 ? NO_DEVICE : deviceOf(port);
+  }
+
   private writeDestination(port: Port): void {
     const { destinations } = this.options;
     const at = port.destination << DESTINATION_SHIFT;
     destinations[at + DESTINATION_PORT] = port.index;
-    destinations[at + DESTINATION_DEVICE] = deviceOf(port);
+    this.writeDevice(port);
     this.hops.unwatch(port.destination);
     this.paths.forget(port.destination);
     if (port.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;

@@ -56,7 +56,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     bridge: spec.bridge,
     name: spec.name,
     type: spec.type,
-    state: port.opened ? "up" : "down",
+    state: port.opened && port.quarantinedUntilMs === 0 ? "up" : "down",
     reason: port.reason,
     mtuBytes: ports.mtuBytes(port),
     vni: vxlan?.vni ?? null,

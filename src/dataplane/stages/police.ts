@@ -1,5 +1,5 @@
-// Between inspect and learn, where a port has a bound on what it may send: frames beyond it are dropped as if they had never
-// come. They teach nothing and no mirror sees them (ingress policing, as tc-police(8) does it for Open vSwitch).
+// Between inspect and learn, where a port has a bound on what it may send, or is quarantined: frames beyond it are dropped
+// as if they had never come. They teach nothing and no mirror sees them (ingress policing, as tc-police(8) does it for Open vSwitch).
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
 import { Drop } from "../drop-reason.ts";
@@ -10,9 +10,9 @@ import type { Tables } from "../tables.ts";
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { DROPS } = counterLayout;
 const { DROPPED_PORT, FRAME_LENGTH, FRAME_PORT, FRAME_SHIFT } = layout;
-const { POLICY_POLICED } = policy;
+const { POLICY_POLICED, POLICY_QUARANTINED } = policy;
 
-const { policed } = Drop;
+const { policed, quarantined } = Drop;
 
 export function createPolice(tables: Tables): (count: number) => void {
   const { frames, counters, portPolicy, meters } = tables;
@@ -20,16 +20,18 @@ export function createPolice(tables: Tables): (count: number) => void {
   return (count) => {
     let runPort = DROPPED_PORT;
     let isPoliced = false;
+    let isQuarantined = false;
     for (let at = 0; at < count << FRAME_SHIFT; at += 1 << FRAME_SHIFT) {
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
       if (port !== runPort) {
         runPort = port;
         isPoliced = (portPolicy[port] & POLICY_POLICED) !== 0;
+        isQuarantined = (portPolicy[port] & POLICY_QUARANTINED) !== 0;
         if (isPoliced) meters.refill(port);
       }
-      if (!isPoliced || meters.take(port, frames[at + FRAME_LENGTH])) continue;
-      counters[portCounter(port) + DROPS + policed]++;
+      if (!isQuarantined && (!isPoliced || meters.take(port, frames[at + FRAME_LENGTH]))) continue;
+      counters[portCounter(port) + DROPS + (isQuarantined ? quarantined : policed)]++;
       frames[at + FRAME_PORT] = DROPPED_PORT;
     }
   };

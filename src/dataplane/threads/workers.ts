@@ -7,6 +7,7 @@ import type { Command } from "../engine.ts";
 import type { FdbMemory } from "../fdb.ts";
 import { WakeUp } from "../io/poller.ts";
 import { allocateLearning } from "../learning.ts";
+import type { LoopsMemory } from "../loops.ts";
 import { allocateMeters } from "../meters.ts";
 import type { VtepsMemory } from "../vteps.ts";
 import type {
@@ -31,6 +32,7 @@ export interface WorkersOptions {
   readonly counters: PerWorker<CountersMemory>;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
+  readonly loops: LoopsMemory;
   /** How long a thread looks for further frames before it blocks; SPIN_ALWAYS_US = for ever. */
   readonly spinUs: number;
   /** What a new thread must be told. */
@@ -43,7 +45,7 @@ export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, DeviceFailed>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
-  constructor({ counters, destinations, vteps, spinUs, replay, onNews, onCrash }: WorkersOptions) {
+  constructor({ counters, destinations, vteps, loops, spinUs, replay, onNews, onCrash }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     const meters = allocateMeters();
@@ -51,7 +53,7 @@ export class Workers {
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = { counters: counters[worker], destinations, vteps, meters };
+      const memory = { counters: counters[worker], destinations, vteps, meters, loops };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
