@@ -14,7 +14,8 @@ const SECOND_MS = 1000;
 /** "About a second", by the clock of a machine that does other things. */
 const RECOVERY_TIMEOUT_MS = 3 * SECOND_MS;
 const RING_TIMEOUT_MS = 5 * SECOND_MS;
-const ROUNDS = 20;
+/** Each way of it twice: what is left over from one of them shows. */
+const ROUNDS = 8;
 /** What leads to a device is kept for five seconds without use, in case the device comes back. */
 const FORGET_MS = 6 * SECOND_MS;
 const FORGET_TIMEOUT_MS = 20 * SECOND_MS;
