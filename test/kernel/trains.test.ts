@@ -119,7 +119,10 @@ describe.skipIf(inUserNamespace())("a burst of frames", () => {
       outerFrame({ ...ends, payload: vxlan(VNI, innerFrame(i)) }).toString("hex"),
     );
     const capture = await Capture.start(lab.client2, "eth0", join(lab.directory, file));
+    // Held up meanwhile, so that it finds them all at once: awake, it might forward each as it comes.
+    lab.running.signal("SIGSTOP");
     await campus.run(inject, lab.test.host.name, ...frames);
+    lab.running.signal("SIGCONT");
     await capture.stop();
     return capture.path;
   }
