@@ -2,6 +2,7 @@
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
 import { TTL_DEFAULT } from "./config/limits.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
+import { boundAddressText } from "./config/values.ts";
 import { keyOf } from "./plan.ts";
 import { policyWords, unusualPolicy } from "./policy-words.ts";
 
@@ -48,7 +49,7 @@ function bridgeWords({ ageingSeconds, addressesMax, forwardsBpdu, loopGuardSecon
 }
 
 function portWords(port: PortSpec): Words {
-  const fdb = port.fdb.map(({ mac, vlan }) => (vlan === 0 ? mac : `${mac} vlan ${vlan}`)).join(",");
+  const fdb = port.fdb.map(boundAddressText).join(",");
   const common = { ...unusualPolicy(policyWords(port.policy)), fdb };
   if (port.type === "tap") {
     const mtu = port.mtuBytes === null ? "" : String(port.mtuBytes);

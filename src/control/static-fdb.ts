@@ -3,7 +3,7 @@
 import type { Dataplane } from "../dataplane/spec.ts";
 import { VLAN_MAX } from "./config/limits.ts";
 import type { Config } from "./config/schema.ts";
-import { stationMac } from "./config/values.ts";
+import { STATION_EXPECTED, stationMac } from "./config/values.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface FdbKey {
@@ -55,8 +55,7 @@ function checkPort(config: Config, bridge: string, port: string): void {
 function checkKey({ bridge, vlan, mac }: FdbKey): FdbKey {
   const spelt = stationMac(mac);
   if (spelt === undefined) {
-    const expected = "the MAC address of one station, such as 02:00:00:00:00:01";
-    throw new Refusal(`expected ${expected}, got ${JSON.stringify(mac)}`);
+    throw new Refusal(`expected ${STATION_EXPECTED}, got ${JSON.stringify(mac)}`);
   }
   if (!Number.isInteger(vlan) || vlan < 0 || vlan > VLAN_MAX) {
     throw new Refusal(`expected a VLAN ID from 0 (untagged) to ${VLAN_MAX}, got ${vlan}`);

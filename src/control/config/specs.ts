@@ -1,8 +1,9 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
-import type { BoundAddress, BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import type { BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
 import { policyOf } from "../policy-words.ts";
 import { ROTATE_FILES_DEFAULT, TTL_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
+import { boundAddressOf } from "./values.ts";
 
 /** Everything the data plane has to be told, flat and in the order of the file. */
 export interface SwitchSpec {
@@ -57,12 +58,6 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     policy: policyOf(port),
     fdb: (port.fdb ?? []).map(boundAddressOf),
   };
-}
-
-/** From `MAC` or `MAC vlan VID`. */
-function boundAddressOf(text: string): BoundAddress {
-  const [mac, vid] = text.split(" vlan ");
-  return { vlan: Number(vid ?? 0), mac: mac! };
 }
 
 function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorSpec {

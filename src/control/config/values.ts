@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { normalize } from "node:path";
 import ipaddr from "ipaddr.js";
 import * as z from "zod";
+import type { BoundAddress } from "../../dataplane/spec.ts";
 import * as limit from "./limits.ts";
 
 /** A value that `parse` understands; undefined = it does not. */
@@ -150,16 +151,24 @@ export function stationMac(text: string): string | undefined {
   return isGroup || mac === "00:00:00:00:00:00" ? undefined : mac;
 }
 
+export const STATION_EXPECTED = "the MAC address of one station, such as 02:00:00:00:00:01";
+
 /** An address bound to a port, in the words of `bridge fdb`: `MAC`, or `MAC vlan VID`. */
-export const boundAddress = parsed(
-  'the MAC address of one station, such as 02:00:00:00:00:01 or "02:00:00:00:00:01 vlan 10"',
-  (value) => {
-    const [, text = "", vid = "0"] = /^(\S+?)(?: +vlan +(\d{1,4}))?$/.exec(String(value)) ?? [];
-    const mac = stationMac(text);
-    if (mac === undefined || Number(vid) > limit.VLAN_MAX) return undefined;
-    return Number(vid) === 0 ? mac : `${mac} vlan ${Number(vid)}`;
-  },
-);
+export const boundAddress = parsed(`${STATION_EXPECTED} or "02:00:00:00:00:01 vlan 10"`, (value) => {
+  const [, text = "", vid = "0"] = /^(\S+?)(?: +vlan +(\d{1,4}))?$/.exec(String(value)) ?? [];
+  const [mac, vlan] = [stationMac(text), Number(vid)];
+  return mac === undefined || vlan > limit.VLAN_MAX ? undefined : boundAddressText({ mac, vlan });
+});
+
+export function boundAddressText({ mac, vlan }: BoundAddress): string {
+  return vlan === 0 ? mac : `${mac} vlan ${vlan}`;
+}
+
+/** From what `boundAddressText` makes. */
+export function boundAddressOf(text: string): BoundAddress {
+  const [mac, vid] = text.split(" vlan ");
+  return { vlan: Number(vid ?? 0), mac: mac! };
+}
 
 /** True if both are IPv4 or both IPv6. */
 export function sameFamily(left: string, right: string): boolean {
