@@ -111,22 +111,16 @@ static void append_copy(struct sender *s, uint32_t position) {
   }
 }
 
-static uint32_t end_of_group(const struct sender *s, uint32_t first, uint32_t count) {
-  const int32_t *copy = copy_at(s, first);
-  uint32_t end = first + 1;
-  for (; end < count; end++) {
-    const int32_t *next = copy_at(s, end);
-    if (next[COPY_DESTINATION] != copy[COPY_DESTINATION] || socket_of(s, next) != socket_of(s, copy)) break;
-  }
-  return end;
+// Whether copies that stand side by side may share a train.
+static bool goes_along(const struct sender *s, const int32_t *copy, const int32_t *before) {
+  return copy[COPY_DESTINATION] == before[COPY_DESTINATION] && socket_of(s, copy) == socket_of(s, before);
 }
 
 static void transmit(struct sender *s, uint32_t count) {
   order_copies(s, count);
-  for (uint32_t first = 0, end; first < count; first = end) {
-    end = end_of_group(s, first, count);
-    s->open = false;
-    for (uint32_t position = first; position < end; position++) append_copy(s, position);
+  for (uint32_t position = 0; position < count; position++) {
+    if (position > 0 && !goes_along(s, copy_at(s, position), copy_at(s, position - 1))) s->open = false;
+    append_copy(s, position);
   }
   send_trains(s);
 }

@@ -16,13 +16,13 @@ export const DESTINATION_UDP_PORT = 8;
 export const DESTINATION_VNI = 9;
 /** Bytes of an outer IP packet that reach the remote. Written again whenever the kernel learns better. */
 export const DESTINATION_MTU = 10;
-/** What the encapsulation takes of that; written with the address. */
+/** Where in the row the path in use begins, 0 = none. */
+export const DESTINATION_PATH = 11;
+/** What the encapsulation takes of the MTU; written with the address. */
 export const DESTINATION_OVERHEAD = 12;
 /** Of the outer header, where frames leave by the UDP sockets; a path has its own. */
 export const DESTINATION_TTL = 13;
 export const DESTINATION_TOS = 14;
-/** Where in the row the path in use begins, 0 = none. */
-export const DESTINATION_PATH = 11;
 export const DESTINATION_PATH_A = 16;
 export const DESTINATION_PATH_B = 40;
 export const DESTINATION_WORDS = 64;

@@ -1,5 +1,6 @@
 // ICMP errors about a packet that is too big for its way: RFC 792 with the MTU of RFC 1191 section 4, RFC 4443 section 3.2.
 // Both have the addresses of the packet turned round. Not for the path of every frame.
+import { complement, sumOfWords } from "./checksum.ts";
 
 /** A packet in memory, from its IP header on. */
 export interface Packet {
@@ -47,11 +48,11 @@ export function writeIcmpv4TooBig({ view, offset, length }: Packet, mtuBytes: nu
   view.setUint32(to + 8, (HOP_LIMIT << 24) | (PROTOCOL_ICMP << 16));
   view.setUint32(to + 12, view.getUint32(offset + 16));
   view.setUint32(to + 16, view.getUint32(offset + 12));
-  view.setUint16(to + 10, complement(sumOf(view, to, IPV4_HEADER_BYTES, 0)));
+  view.setUint16(to + 10, complement(sumOfWords(view, to, IPV4_HEADER_BYTES)));
   view.setUint32(icmp, (3 << 24) | (4 << 16));
   view.setUint32(icmp + 4, Math.min(mtuBytes, 0xffff));
   copy(view, offset, icmp + ICMP_HEADER_BYTES, quoted);
-  view.setUint16(icmp + 2, complement(sumOf(view, icmp, ICMP_HEADER_BYTES + quoted, 0)));
+  view.setUint16(icmp + 2, complement(sumOfWords(view, icmp, ICMP_HEADER_BYTES + quoted)));
   return total;
 }
 
@@ -77,8 +78,8 @@ export function writeIcmpv6TooBig({ view, offset, length }: Packet, mtuBytes: nu
   view.setUint32(icmp, 2 << 24);
   view.setUint32(icmp + 4, mtuBytes);
   copy(view, offset, icmp + ICMP_HEADER_BYTES, quoted);
-  const pseudoHeader = sumOf(view, to + 8, 32, icmpBytes + PROTOCOL_ICMPV6);
-  view.setUint16(icmp + 2, complement(sumOf(view, icmp, icmpBytes, pseudoHeader)));
+  const pseudoHeader = sumOfWords(view, to + 8, 32, icmpBytes + PROTOCOL_ICMPV6);
+  view.setUint16(icmp + 2, complement(sumOfWords(view, icmp, icmpBytes, pseudoHeader)));
   return IPV6_HEADER_BYTES + icmpBytes;
 }
 
@@ -89,15 +90,4 @@ function isIpv4Host(firstByte: number): boolean {
 
 function copy(view: DataView, from: number, to: number, bytes: number): void {
   for (let byte = 0; byte < bytes; byte++) view.setUint8(to + byte, view.getUint8(from + byte));
-}
-
-/** The sum of 16-bit words (RFC 1071), not yet folded; an odd byte is padded. */
-function sumOf(view: DataView, at: number, bytes: number, sum: number): number {
-  for (let byte = 0; byte + 1 < bytes; byte += 2) sum += view.getUint16(at + byte);
-  return bytes % 2 === 0 ? sum : sum + (view.getUint8(at + bytes - 1) << 8);
-}
-
-function complement(sum: number): number {
-  const folded = (sum & 0xffff) + (sum >>> 16);
-  return ~((folded & 0xffff) + (folded >>> 16)) & 0xffff;
 }

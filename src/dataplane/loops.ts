@@ -14,7 +14,7 @@ const SINCE_US = 2;
 const HASHED_BYTES = 96;
 const RECENT_US = 1_000_000;
 
-export const EVIDENCE_BYTES = 128;
+const EVIDENCE_BYTES = 128;
 const EVIDENCE_AT = (SLOTS << SLOT_SHIFT) * Int32Array.BYTES_PER_ELEMENT;
 
 export type LoopsMemory = SharedArrayBuffer;

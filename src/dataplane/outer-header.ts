@@ -3,6 +3,7 @@
 //
 //    IPv4   Ethernet 14 | IP 20 | UDP 8 | VXLAN 8 = 50      IPv6   Ethernet 14 | IP 40 | UDP 8 | VXLAN 8 = 70
 import type { Address } from "./address.ts";
+import { fold, sumOfWords } from "./checksum.ts";
 import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES, VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "./vxlan.ts";
 
 /** Ethernet instead of the inner Ethernet header, which is what an MTU leaves out: the sums are the same. */
@@ -20,6 +21,7 @@ const IPV4_VERSION_AND_LENGTH = 0x45;
 /** A VTEP must not fragment (RFC 7348 section 4.3). */
 const IPV4_DONT_FRAGMENT = 0x40;
 const IPV6_VERSION_WORD = 0x6000;
+const IPV6_ADDRESSES_BYTES = 32;
 const PROTOCOL_UDP = 17;
 
 export interface OuterHeader {
@@ -51,7 +53,11 @@ export function writeOuterHeader(out: Uint8Array, header: OuterHeader): number {
   const udp = vxlan - UDP_HEADER_BYTES;
   view.setUint16(udp + 2, header.udpPort);
   // Over IPv4 there is none: zero (RFC 7348 section 5).
-  if (ipv6) view.setUint16(udp + 6, fold(sumOfWords(view, udp - 32, udp) + PROTOCOL_UDP));
+  if (ipv6)
+    view.setUint16(
+      udp + 6,
+      fold(sumOfWords(view, udp - IPV6_ADDRESSES_BYTES, IPV6_ADDRESSES_BYTES, PROTOCOL_UDP)),
+    );
   out[vxlan] = VXLAN_FLAG_VNI;
   view.setUint32(vxlan + 4, header.vni * 256);
   return length;
@@ -66,7 +72,7 @@ function writeIpv4(out: Uint8Array, view: DataView, { source, remote, ttl, tos }
   out[ip + 9] = PROTOCOL_UDP;
   out.set(bytesOf(source).subarray(12), ip + 12);
   out.set(bytesOf(remote).subarray(12), ip + 16);
-  view.setUint16(ip + 10, fold(sumOfWords(view, ip, ip + IPV4_BYTES)));
+  view.setUint16(ip + 10, fold(sumOfWords(view, ip, IPV4_BYTES)));
 }
 
 function writeIpv6(out: Uint8Array, view: DataView, { source, remote, ttl, tos }: OuterHeader): void {
@@ -76,19 +82,6 @@ function writeIpv6(out: Uint8Array, view: DataView, { source, remote, ttl, tos }
   out[ip + 7] = ttl;
   out.set(bytesOf(source), ip + 8);
   out.set(bytesOf(remote), ip + 24);
-}
-
-/** Of 16-bit words, which need not be folded yet. */
-function sumOfWords(view: DataView, from: number, to: number): number {
-  let sum = 0;
-  for (let at = from; at < to; at += 2) sum += view.getUint16(at);
-  return sum;
-}
-
-/** To 16 bits, carries added in (RFC 1071), not complemented. */
-function fold(sum: number): number {
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return sum;
 }
 
 function bytesOf({ words }: Address): Uint8Array {
