@@ -1,5 +1,6 @@
 // What a port may do, in the words of the configuration: the data plane's names from the file's, and back.
 import { OPEN_POLICY, type PortPolicy } from "../dataplane/policy.ts";
+import { unusualVlan, type VlanWords, vlanOf, vlanWords } from "./vlan-words.ts";
 
 /** Each key of a port in the file, and in `show ports --json`, with its name in the data plane. */
 const NAMES = {
@@ -19,23 +20,27 @@ const NAMES = {
 } as const satisfies Record<string, keyof PortPolicy>;
 
 type Word = keyof typeof NAMES;
-export type PolicyWords = { readonly [W in Word]: PortPolicy[(typeof NAMES)[W]] };
-type Given = { readonly [W in Word]?: PolicyWords[W] | undefined };
+type Flat = { readonly [W in Word]: PortPolicy[(typeof NAMES)[W]] };
+export type PolicyWords = Flat & VlanWords;
+type Given = { readonly [W in Word]?: Flat[W] | undefined } & Parameters<typeof vlanOf>[0];
 
 const WORDS = Object.keys(NAMES) as Word[];
 
 export function policyWords(policy: PortPolicy): PolicyWords {
-  return Object.fromEntries(WORDS.map((word) => [word, policy[NAMES[word]]])) as PolicyWords;
+  const flat = Object.fromEntries(WORDS.map((word) => [word, policy[NAMES[word]]])) as Flat;
+  return { ...flat, ...vlanWords(policy.vlan) };
 }
 
 /** What is left out is as usual: the port may do it. */
 export function policyOf(given: Given): PortPolicy {
   const set = WORDS.filter((word) => given[word] !== undefined);
-  return { ...OPEN_POLICY, ...Object.fromEntries(set.map((word) => [NAMES[word], given[word]])) };
+  const flat = Object.fromEntries(set.map((word) => [NAMES[word], given[word]]));
+  return { ...OPEN_POLICY, ...flat, vlan: vlanOf(given) };
 }
 
 /** The words that set a port apart, with their values; "" for those that are as usual. */
-export function unusualPolicy(words: PolicyWords): Record<Word, string> {
+export function unusualPolicy(words: PolicyWords): Record<keyof PolicyWords, string> {
   const text = (word: Word) => (words[word] === OPEN_POLICY[NAMES[word]] ? "" : String(words[word]));
-  return Object.fromEntries(WORDS.map((word) => [word, text(word)])) as Record<Word, string>;
+  const flat = Object.fromEntries(WORDS.map((word) => [word, text(word)])) as Record<Word, string>;
+  return { ...flat, ...unusualVlan(words) };
 }

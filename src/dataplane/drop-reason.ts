@@ -63,6 +63,10 @@ export const DROP_REASONS = [
     name: "quarantined",
     text: "the port is out of its bridge for a while, for it is a part of a loop (loop_guard)",
   },
+  {
+    name: "vlan_refused",
+    text: "the port, or that of the destination, does not carry the frame's VLAN (tag, trunks, vlan_mode, inner_vlan)",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

@@ -2,6 +2,7 @@
 //   1. decap      datagrams only: VXLAN header, (socket, remote, VNI) -> ingress port
 //   2. inspect    check, FDB keys, flow hash, offloads left undone
 //      police     where a port has a bound: frames beyond it go
+//      vlan       where a port is more than a trunk: which VLAN a frame is in
 //   3. learn      source address -> where it came from
 //   4. look up    destination address -> one target, or flood
 //   5. deliver    a copy for each target; mirrors get theirs
@@ -31,6 +32,7 @@ import { createMirror } from "./stages/mirror.ts";
 import { createPolice } from "./stages/police.ts";
 import { createTooBig } from "./stages/too-big.ts";
 import { createTransmit } from "./stages/transmit.ts";
+import { createVlan } from "./stages/vlan.ts";
 import { NO_PORT, type Tables } from "./tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
@@ -56,7 +58,7 @@ const {
   POLICY_STORM_CONTROL,
 } = policy;
 
-const { bpdu, loop, no_destination, storm } = Drop;
+const { bpdu, loop, no_destination, storm, vlan_refused } = Drop;
 
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
@@ -70,7 +72,7 @@ export interface Forwarder {
 /** The forwarder over these tables, made once a thread; the rows point into `packets`. */
 export function createForwarder(tables: Tables, packets: PacketMemory): Forwarder {
   const { view } = packets;
-  const { frames, counters, destinations, bridges, portBridge, portPolicy, meters } = tables;
+  const { frames, counters, destinations, bridges, portBridge, portPolicy, meters, vlans } = tables;
   const { receiveMirrors, transmitMirrors } = tables;
   const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
@@ -81,7 +83,12 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
   const mirror = createMirror(tables);
   const tooBig = createTooBig(tables, packets);
   const { enqueue, flush } = createTransmit(tables, tooBig.note);
+  const vlan = createVlan(tables, packets, makeRoom);
   let nowSeconds = 0;
+  /** Whether ports of the batch in hand may want frames in another form. */
+  let byVlan = false;
+  /** Mirrors that were offered a copy of the frame in hand, one bit each. */
+  let offered = 0;
 
   function forward(device: number, count: number): void {
     const { encapsulated, tellsOffloads } = devices[device] as Device;
@@ -89,6 +96,8 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
     else enter(device, count);
     inspect(count, !tellsOffloads);
     if (tables.hasPolicedPort) police(count);
+    byVlan = vlans.isUsed;
+    if (byVlan) vlan.classify(count);
     if (tables.mirrorCount > 0) mirror.received(count);
     if (tables.hasLargeFdb) touch(count);
     learn(count, nowSeconds);
@@ -99,17 +108,24 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
     if (tooBig.noted() > 0) answerTooBig();
   }
 
+  /** Transmits all that waits, so that no other form is in use any more; who sent what did not fit hears nothing then. */
+  function makeRoom(): void {
+    flush();
+    tooBig.clear();
+    mirror.publish();
+  }
+
   /** As if they had come from where the frames did not fit: that port's mirrors see them received. */
   function answerTooBig(): void {
-    const count = tooBig.noted();
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < tooBig.noted(); i++) {
       const frame = tooBig.answer(i);
       if (frame < 0) continue;
       const at = frame << FRAME_SHIFT;
       const from = portOf(tooBig.missed(i));
-      const selected = receiveMirrors[from] | deliverTo(frame, frames[at + FRAME_SOURCE]);
       frames[at + FRAME_PORT] = from;
-      if (selected !== 0) mirror.offer(at, selected);
+      offered = 0;
+      mirror.offer(at, receiveMirrors[from]);
+      deliverOne(frame, from, frames[at + FRAME_SOURCE]);
     }
     flush();
     // An answer that is itself too big is dropped, and that is all.
@@ -132,17 +148,26 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
       const target = frames[at + FRAME_TARGET];
-      let selected = 0;
-      if (target !== FLOOD) selected = deliverTo(frame, target);
-      else selected = flood(frame, at, port, bridges[portBridge[port]] as Bridge);
-      if (selected !== 0) mirror.transmitted(at, selected);
+      offered = 0;
+      if (target !== FLOOD) deliverOne(frame, port, target);
+      else flood(frame, at, port, bridges[portBridge[port]] as Bridge);
     }
   }
 
-  /** Returns the mirrors that watch what the destination's port transmits; a port that is down transmits nothing. */
-  function deliverTo(frame: number, destination: number): number {
-    if (!enqueue(frame, destination)) return 0;
-    return transmitMirrors[portOf(destination)];
+  /** To one destination. */
+  function deliverOne(frame: number, port: number, destination: number): void {
+    const row = byVlan ? vlan.rowFor(frame, portOf(destination)) : frame;
+    if (row >= 0) deliverTo(row, destination);
+    else counters[portCounter(port) + DROPS + vlan_refused]++;
+  }
+
+  /** Mirrors that watch what the destination's port transmits see it, each once a frame; a port that is down transmits nothing. */
+  function deliverTo(row: number, destination: number): void {
+    if (!enqueue(row, destination)) return;
+    const selected = transmitMirrors[portOf(destination)] & ~offered;
+    if (selected === 0) return;
+    offered |= selected;
+    mirror.transmitted(row << FRAME_SHIFT, selected);
   }
 
   function portOf(destination: number): number {
@@ -180,21 +205,21 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
   }
 
   /** Never back to the VTEP it came from: split horizon is per destination. Nor to ports whose policy bars it. */
-  function flood(frame: number, at: number, port: number, bridge: Bridge): number {
-    if (!mayFlood(at, port, bridge)) return 0;
+  function flood(frame: number, at: number, port: number, bridge: Bridge): void {
+    if (!mayFlood(at, port, bridge)) return;
     const source = frames[at + FRAME_SOURCE];
     const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED);
-    let selected = 0;
     let copies = 0;
     for (let i = 0; i < bridge.floodCount; i++) {
       const destination = bridge.flood[i];
       if (destination === source || (portPolicy[portOf(destination)] & barred) !== 0) continue;
-      selected |= deliverTo(frame, destination);
+      const row = byVlan ? vlan.rowFor(frame, portOf(destination)) : frame;
+      if (row < 0) continue;
+      deliverTo(row, destination);
       copies++;
     }
     if (copies === 0) counters[portCounter(port) + DROPS + no_destination]++;
     else counters[bridgeCounter(bridge.index) + FLOOD_COPIES] += copies - 1;
-    return selected;
   }
 
   return {

@@ -72,11 +72,19 @@ export const FRAMES_MAX = SLOT_COUNT * 128;
 export const ANSWERS_MAX = 16;
 export const ANSWER_BYTES = 1344;
 
+/** Rows behind those of a batch, and room in the arena, for frames that leave with another VLAN tag (stages/vlan.ts). */
+export const FORM_ROWS = 512;
+export const FORMS_BYTES = 1 << 19;
+
 /** Where the bytes of frames are: rows hold offsets in it. */
 export interface PacketMemory {
+  readonly bytes: Uint8Array;
+  /** Of the same memory. */
   readonly view: DataView;
   /** Offset of the room for answers. */
   readonly answersAt: number;
+  /** Offset of the room for other forms of frames. */
+  readonly formsAt: number;
 }
 
 /** Copies waiting for one device, in the order the frames came. */

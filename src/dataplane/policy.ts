@@ -2,6 +2,7 @@
 // at. No bit is set at a port that may do everything.
 
 import { PORTS_MAX } from "./limits.ts";
+import { OPEN_VLAN, type PortVlan } from "./port-vlans.ts";
 
 export interface PortPolicy {
   /** Exchanges no frames with other isolated ports. */
@@ -27,6 +28,8 @@ export interface PortPolicy {
   readonly policingKpktsBurst: number;
   /** Of that, frames to be flooded: so many a second, and at once; 0 = without bound. */
   readonly stormFramesPerSecond: number;
+  /** The VLANs that it carries. */
+  readonly vlan: PortVlan;
 }
 
 export const OPEN_POLICY: PortPolicy = {
@@ -43,6 +46,7 @@ export const OPEN_POLICY: PortPolicy = {
   policingKpktsPerSecond: 0,
   policingKpktsBurst: 0,
   stormFramesPerSecond: 0,
+  vlan: OPEN_VLAN,
 };
 
 export const POLICY_ISOLATED = 1;

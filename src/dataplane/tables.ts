@@ -4,7 +4,7 @@ import type { Bridge } from "./bridge.ts";
 import type { CountersMemory } from "./counters.ts";
 import type { DestinationsMemory } from "./destinations.ts";
 import type { Device } from "./device.ts";
-import { FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
+import { FORM_ROWS, FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
 import type { Learning } from "./learning.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
@@ -12,6 +12,7 @@ import type { LoopsMemory } from "./loops.ts";
 import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
 import { POLICY_POLICED, POLICY_QUARANTINED, type PortPolicy, policyBits } from "./policy.ts";
+import { PortVlans } from "./port-vlans.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
 /** What a forwarding thread shares with the control thread; all but the counters also with the other forwarding threads. */
@@ -31,8 +32,8 @@ export class Tables {
   readonly vteps: Int32Array;
   /** null where there is no other worker. */
   readonly learning: Learning | null;
-  /** Rows of the batch in hand. */
-  readonly frames = new Int32Array(FRAMES_MAX * FRAME_WORDS);
+  /** Rows of the batch in hand, and behind them those of its frames in other forms (stages/vlan.ts). */
+  readonly frames = new Int32Array((FRAMES_MAX + FORM_ROWS) * FRAME_WORDS);
   readonly ingress = new IngressTable();
   readonly bridges: (Bridge | null)[] = new Array(BRIDGES_MAX).fill(null);
   /** Some FDB has outgrown the processor's caches; seen to once a second. */
@@ -43,6 +44,7 @@ export class Tables {
   readonly portPolicy = new Int32Array(PORTS_MAX);
   /** Addresses that a port may learn, 0 = as many as its bridge holds. */
   readonly portAddressesMax = new Int32Array(PORTS_MAX);
+  readonly vlans = new PortVlans();
   readonly meters: Meters;
   readonly loops: LoopsMemory;
   /** Some port has a bound on what it may send, or may send nothing. */
@@ -74,6 +76,7 @@ export class Tables {
   setPolicy(port: number, policy: PortPolicy, isQuarantined: boolean): void {
     this.portPolicy[port] = policyBits(policy) | (isQuarantined ? POLICY_QUARANTINED : 0);
     this.portAddressesMax[port] = policy.addressesMax;
+    this.vlans.configure(port, policy.vlan);
     this.meters.configure(port, policy);
     this.hasPolicedPort = this.portPolicy.some(
       (bits) => (bits & (POLICY_POLICED | POLICY_QUARANTINED)) !== 0,

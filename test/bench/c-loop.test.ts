@@ -126,7 +126,11 @@ class Reference {
         throw new Error("no mirrors here");
       },
     };
-    this.engine = new Engine(this.tables.memory, { view: new DataView(arena.buffer), answersAt: 0 }, host);
+    this.engine = new Engine(
+      this.tables.memory,
+      { bytes: arena, view: new DataView(arena.buffer), answersAt: 0, formsAt: 0 },
+      host,
+    );
     this.engine.apply({
       op: "set-bridge",
       memory: allocateFdb(0, 8192),

@@ -169,7 +169,37 @@ const PORTS: readonly Row[] = [
   [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
-    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, got an unknown key",
+    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, got an unknown key",
+  ],
+  [
+    "a tag and trunks without a mode",
+    ports("p: { type: tap, tag: 10, trunks: [20] }"),
+    "F:4:32: bridges.br0.ports.p.trunks: expected vlan_mode beside tag and trunks, got both without it; native-untagged has both",
+  ],
+  [
+    "a trunk with a tag",
+    ports("p: { type: tap, vlan_mode: trunk, tag: 10 }"),
+    "F:4:41: bridges.br0.ports.p.tag: expected no tag at a trunk, got 10; vlan_mode: native-untagged has one",
+  ],
+  [
+    "an access port in no VLAN",
+    ports("p: { type: tap, vlan_mode: access }"),
+    "F:4:23: bridges.br0.ports.p.vlan_mode: expected a tag beside vlan_mode access, got none",
+  ],
+  [
+    "an access port with trunks",
+    ports("p: { type: tap, vlan_mode: access, tag: 10, trunks: [20, 30] }"),
+    "F:4:51: bridges.br0.ports.p.trunks: expected no trunks at an access port, got 20, 30",
+  ],
+  [
+    "a trunk whose tags are to be stripped",
+    ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, trunks: 20, inner_vlan: strip }"),
+    "F:4:63: bridges.br0.ports.p.inner_vlan: expected pass at a trunk, whose frames have tags, got strip",
+  ],
+  [
+    "a VLAN ID that is reserved",
+    ports("p: { type: tap, tag: 4095 }"),
+    "F:4:28: bridges.br0.ports.p.tag: expected a VLAN ID, a whole number from 1 to 4094, got 4095",
   ],
   [
     "a rate that is none",

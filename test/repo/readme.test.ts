@@ -1,7 +1,11 @@
-// The README's configuration: its example is valid and means what it says, and no word of a port is missing.
+// The README's configuration: its example is valid and means what it says, its commands can be given, and no word of a port
+// is missing.
 import { expect, test } from "vitest";
+import { gatherOption, type Options } from "../../src/control/cli/options.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
+import { validate } from "../../src/control/config/validate.ts";
+import { addThing, setPort } from "../../src/control/edits.ts";
 import { policyWords } from "../../src/control/policy-words.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
@@ -9,10 +13,17 @@ import { read } from "./sources.ts";
 
 const README = read("README.md");
 const CONFIGURATION = README.slice(README.indexOf("## Configuration"), README.indexOf("## Metrics"));
+const EXAMPLES = CONFIGURATION.split("\n").flatMap((line) =>
+  line.startsWith("    ") ? [line.slice(4)] : [],
+);
+const COMMANDS = EXAMPLES.filter((line) => line.startsWith("vxswitch "));
+
+function example() {
+  return parseConfig(EXAMPLES.filter((line) => !COMMANDS.includes(line)).join("\n"), "README.md");
+}
 
 test("the example is a valid configuration, and its guest is isolated and locked", () => {
-  const lines = CONFIGURATION.split("\n").filter((line) => line.startsWith("    "));
-  const config = parseConfig(lines.map((line) => line.slice(4)).join("\n"), "README.md");
+  const config = example();
   const { bridges, ports, mirrors } = specsOf(config);
   expect([bridges.length, ports.length, mirrors.length]).toEqual([1, 4, 2]);
   expect(bridges[0]).toMatchObject({ ageingSeconds: 300, loopGuardSeconds: 60, forwardsBpdu: true });
@@ -20,6 +31,22 @@ test("the example is a valid configuration, and its guest is isolated and locked
     policy: { ...OPEN_POLICY, isolated: true, locked: true },
     fdb: [{ vlan: 0, mac: "02:00:00:00:00:1e" }],
   });
+});
+
+test("its commands make another valid configuration of the example, one after the other", () => {
+  expect(COMMANDS.length).toBeGreaterThan(0);
+  let config = example();
+  for (const command of COMMANDS) {
+    const [, kind, verb, bridge, name, ...words] = command.replace(/ +#.*/, "").split(" ");
+    const options = words.reduce<Options>((before, word) => gatherOption(word, before), {});
+    const edit =
+      verb === "set"
+        ? setPort(bridge!, name!, options)
+        : addThing(kind as "port" | "mirror", bridge!, name!, options);
+    const validated = validate(edit(config));
+    if (!("config" in validated)) throw new Error(`${command}: ${JSON.stringify(validated.faults)}`);
+    config = validated.config;
+  }
 });
 
 test("every word of what a port may do stands there, with the value that it has unless given", () => {

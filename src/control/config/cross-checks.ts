@@ -4,6 +4,7 @@ import { type Fault, type Path, pathText } from "./fault.ts";
 import * as limit from "./limits.ts";
 import type { Config, MirrorConfig, PortConfig, VxlanPortConfig } from "./schema.ts";
 import { DEVICE_NAME_EXPECTED, isDeviceName, sameFamily } from "./values.ts";
+import { vlanFaults } from "./vlan-checks.ts";
 
 /** True if the document declares this port, be it well formed or not. */
 export type PortDeclared = (bridge: string, port: string) => boolean;
@@ -18,6 +19,7 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
     ...duplicateDevices(config),
     ...duplicateAddresses(config),
     ...burstsWithoutRate(config),
+    ...ports(config).flatMap(({ path, value }) => vlanFaults(path, value)),
     ...boundTwice(config),
     ...tooManyBound(config),
     ...unknownMirrorPorts(config, portDeclared),

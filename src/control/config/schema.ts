@@ -55,8 +55,14 @@ const underlay = mapping({
   workers: whole(1, limit.WORKERS_MAX, "a number of forwarding threads").default(1),
 });
 
+const vlanIds = oneOrMany(whole(0, limit.VLAN_MAX, "a VLAN ID, a whole number"), limit.VLAN_MAX + 1);
+
 /** What a port may do in its bridge, in the words of bridge(8) and Open vSwitch; and addresses bound to the port. */
 const policy = {
+  vlan_mode: word("access", "trunk", "native-tagged", "native-untagged").optional(),
+  tag: whole(1, limit.VLAN_MAX, "a VLAN ID, a whole number").optional(),
+  /** 0 = frames without a tag. Left out: all. */
+  trunks: vlanIds.optional(),
   isolated: flag.optional(),
   learning: flag.optional(),
   flood: flag.optional(),
@@ -83,6 +89,8 @@ const vxlanPort = mapping({
   dstport: dstport.optional(),
   ttl: whole(1, 255, "hops, a whole number").optional(),
   tos: dscp.optional(),
+  /** What is done with VLAN tags of the frames inside. */
+  inner_vlan: word("pass", "strip", "drop").optional(),
   ...policy,
 });
 
@@ -131,10 +139,7 @@ const mirror = mapping({
   select_all: flag.optional(),
   select_src_port: portNames.optional(),
   select_dst_port: portNames.optional(),
-  select_vlan: oneOrMany(
-    whole(0, limit.VLAN_MAX, "a VLAN ID, a whole number"),
-    limit.VLAN_MAX + 1,
-  ).optional(),
+  select_vlan: vlanIds.optional(),
   snaplen: snaplen.optional(),
   output,
 });

@@ -1,6 +1,6 @@
 // All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots and a staging area. A frame is
 // an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
-import { ANSWER_BYTES, ANSWERS_MAX, type PacketMemory, SLOT_COUNT } from "../frames.ts";
+import { ANSWER_BYTES, ANSWERS_MAX, FORMS_BYTES, type PacketMemory, SLOT_COUNT } from "../frames.ts";
 import { RINGS_MAX } from "../limits.ts";
 import { native } from "./native.ts";
 
@@ -19,10 +19,10 @@ export const RING_ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
 
 const ANSWERS_BYTES = ANSWERS_MAX * ANSWER_BYTES;
 /** Of an arena without rings. Rings begin at a whole page, which may be as large as 64 KiB. */
-export const ARENA_BYTES = (SLOT_BYTES * SLOT_COUNT + ANSWERS_BYTES + STAGING_BYTES + 65_535) & ~65_535;
+export const ARENA_BYTES =
+  (SLOT_BYTES * SLOT_COUNT + ANSWERS_BYTES + FORMS_BYTES + STAGING_BYTES + 65_535) & ~65_535;
 
 export interface Arena extends PacketMemory {
-  readonly bytes: Uint8Array;
   readonly slotBase: number;
   readonly staging: Uint8Array;
   /** Offset of the first ring's room, a whole number of pages; a buffer of a test ends there. */
@@ -32,12 +32,14 @@ export interface Arena extends PacketMemory {
 /** Cuts a buffer into slots and staging; tests hand in an ordinary ArrayBuffer. */
 export function arenaOver(buffer: ArrayBuffer): Arena {
   const answersAt = SLOT_BYTES * SLOT_COUNT;
+  const formsAt = answersAt + ANSWERS_BYTES;
   return {
     bytes: new Uint8Array(buffer),
     view: new DataView(buffer),
     slotBase: 0,
     answersAt,
-    staging: new Uint8Array(buffer, answersAt + ANSWERS_BYTES, STAGING_BYTES),
+    formsAt,
+    staging: new Uint8Array(buffer, formsAt + FORMS_BYTES, STAGING_BYTES),
     ringBase: ARENA_BYTES,
   };
 }

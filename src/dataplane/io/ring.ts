@@ -2,7 +2,7 @@
 // memory that is a part of the arena; and the classifier that says what that program takes from the host's own stack.
 import type { Address } from "../address.ts";
 import type { Device } from "../device.ts";
-import { RING_BATCH_FRAMES, type TransmitList } from "../frames.ts";
+import { FRAME_WORDS, FRAMES_MAX, RING_BATCH_FRAMES, type TransmitList } from "../frames.ts";
 import { type Arena, RING_BYTES, RING_ROOM_BYTES } from "./arena.ts";
 import { native, type View } from "./native.ts";
 
@@ -120,7 +120,8 @@ export class RingReceiver implements Device {
     this.arena = arena;
     this.ringView = this.native.view(this.ring);
     this.arenaView = this.native.view(arena.bytes);
-    this.framesView = this.native.view(frames);
+    // The rows behind are not for frames that are received.
+    this.framesView = this.native.view(frames.subarray(0, FRAMES_MAX * FRAME_WORDS));
     this.vtepsView = this.native.view(vteps);
     this.native.ringMap(this.ring, arena.bytes);
   }

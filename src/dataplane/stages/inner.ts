@@ -19,7 +19,7 @@ const {
 } = layout;
 
 export const ETHERNET_HEADER_BYTES = 14;
-const VLAN_TAG_BYTES = 4;
+export const VLAN_TAG_BYTES = 4;
 const IPV4_HEADER_BYTES = 20;
 const IPV6_HEADER_BYTES = 40;
 const TCP_HEADER_BYTES = 20;
@@ -29,8 +29,8 @@ const UDP_CSUM_OFFSET = 6;
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_IPV6 = 0x86dd;
-const ETHERTYPE_VLAN = 0x8100;
-const ETHERTYPE_SERVICE_VLAN = 0x88a8;
+export const ETHERTYPE_VLAN = 0x8100;
+export const ETHERTYPE_SERVICE_VLAN = 0x88a8;
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 /** "More fragments" and the fragment offset (RFC 791 section 3.1). */
