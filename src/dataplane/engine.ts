@@ -10,15 +10,14 @@ import type { PacketMemory } from "./frames.ts";
 import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
 import type { FdbAddress } from "./mac.ts";
-import { Mirror, type MirrorSink } from "./mirror.ts";
+import { Mirror, type MirrorSelection, type MirrorSink } from "./mirror.ts";
 import { OPEN_POLICY, POLICY_POLICED, POLICY_STORM_CONTROL, type PortPolicy } from "./policy.ts";
 import { NO_PORT, type SharedMemory, Tables } from "./tables.ts";
 
 /** Selection of one mirror: `output` is what the host of the engine makes a sink from. */
-export interface MirrorCommand<Output> {
+export interface MirrorCommand<Output> extends MirrorSelection {
   readonly index: number;
   readonly output: Output;
-  readonly vlans: readonly number[];
   readonly receivePorts: readonly number[];
   readonly transmitPorts: readonly number[];
 }
@@ -222,14 +221,17 @@ export class Engine<Make, Output> {
   /** Replaces all mirrors; the queues behind the sinks are shared memory and keep what is in them. */
   private setMirrors(commands: readonly MirrorCommand<Output>[]): number {
     const { tables } = this;
+    const before = tables.mirrors.slice();
     tables.mirrors.fill(null, 0, MIRRORS_MAX);
     tables.mirrorCount = commands.length;
     tables.receiveMirrors.fill(0);
     tables.transmitMirrors.fill(0);
-    for (const { index, output, vlans, receivePorts, transmitPorts } of commands) {
-      tables.mirrors[index] = new Mirror(this.host.sink(output, index, tables.counters), vlans);
-      for (const port of receivePorts) tables.receiveMirrors[port] |= 1 << index;
-      for (const port of transmitPorts) tables.transmitMirrors[port] |= 1 << index;
+    for (const command of commands) {
+      const { index } = command;
+      const sink = this.host.sink(command.output, index, tables.counters);
+      tables.mirrors[index] = new Mirror(sink, command, before[index]);
+      for (const port of command.receivePorts) tables.receiveMirrors[port] |= 1 << index;
+      for (const port of command.transmitPorts) tables.transmitMirrors[port] |= 1 << index;
     }
     return commands.length;
   }

@@ -10,18 +10,42 @@ export interface MirrorSink {
   publish(): void;
 }
 
+/** Which frames of the ports that it watches a mirror wants. */
+export interface MirrorSelection {
+  /** 0 = untagged; empty = all. */
+  readonly vlans: readonly number[];
+  /** Of those, every so many-th; 1 = all. */
+  readonly sampleEvery: number;
+}
+
 export class Mirror {
   readonly sink: MirrorSink;
   /** One byte a VLAN ID, 0 being untagged; null = all. */
   private readonly vlans: Uint8Array | null;
+  private readonly sampleEvery: number;
+  /** Frames passed over since the last one of the sample. */
+  private passedOver: number;
 
-  constructor(sink: MirrorSink, vlans: readonly number[]) {
+  /** `before` is the same mirror until now: its sample goes on. */
+  constructor(sink: MirrorSink, { vlans, sampleEvery }: MirrorSelection, before: Mirror | null) {
     this.sink = sink;
     this.vlans = vlans.length === 0 ? null : new Uint8Array(4096);
     for (const vlan of vlans) (this.vlans as Uint8Array)[vlan] = 1;
+    this.sampleEvery = sampleEvery;
+    this.passedOver = before?.passedOver ?? 0;
   }
 
+  /** Whether a frame is for the output. To be asked once a frame: it counts for the sample. */
   selects(vlan: number): boolean {
-    return this.vlans === null || this.vlans[vlan] === 1;
+    if (this.vlans !== null && this.vlans[vlan] !== 1) return false;
+    return this.sampleEvery === 1 || this.isOfSample();
+  }
+
+  /** By counting and not by chance, so that an experiment can be repeated. */
+  private isOfSample(): boolean {
+    this.passedOver++;
+    if (this.passedOver < this.sampleEvery) return false;
+    this.passedOver = 0;
+    return true;
   }
 }

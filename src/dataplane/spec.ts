@@ -83,6 +83,8 @@ export interface MirrorSpec {
   readonly selectDstPorts: readonly string[];
   /** Of the selected frames, only those with these VLAN IDs (0 = untagged); empty = all. */
   readonly selectVlans: readonly number[];
+  /** Of the selected frames, every so many-th reaches the output, counted by each forwarding thread; 1 = all. */
+  readonly sampleEvery: number;
   /** Bytes of a frame at most that reach the output; 0 = all. */
   readonly snaplenBytes: number;
   readonly output: TapOutputSpec | PcapngOutputSpec;

@@ -265,6 +265,11 @@ const MIRRORS: readonly Row[] = [
     "F:5:39: bridges.br0.mirrors.m.snaplen: expected 0 for whole frames, or 14 to 65535 bytes, got 13",
   ],
   [
+    "a sample of nothing",
+    mirrors("m: { select_all: true, sample: 0, output: { tap: a } }"),
+    "F:5:38: bridges.br0.mirrors.m.sample: expected a whole number from 1 to 1000000, got 0",
+  ],
+  [
     "yes for true",
     mirrors("m: { select_all: yes, output: { tap: a } }"),
     'F:5:24: bridges.br0.mirrors.m.select_all: expected true or false, got "yes"',

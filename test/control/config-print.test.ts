@@ -21,6 +21,7 @@ bridges:
         select_src_port: [client1]
         select_dst_port: client1
         select_vlan: [0, 10]
+        sample: 10
         snaplen: 128
         output: { pcapng: /tmp//m1.pcapng, rotate_bytes: 100MB, files: 3 }
   br1: { forward_bpdu: false }
@@ -37,7 +38,7 @@ bridges:
       br0: { type: tap, address: [ 192.168.0.103/24 ], mtu: 1450 }
     mirrors:
       m0: { select_all: true, output: { tap: mirror0 } }
-      m1: { select_src_port: [ client1 ], select_dst_port: [ client1 ], select_vlan: [ 0, 10 ], snaplen: 128, output: { pcapng: /tmp/m1.pcapng, rotate_bytes: 100000000, files: 3 } }
+      m1: { select_src_port: [ client1 ], select_dst_port: [ client1 ], select_vlan: [ 0, 10 ], sample: 10, snaplen: 128, output: { pcapng: /tmp/m1.pcapng, rotate_bytes: 100000000, files: 3 } }
   br1:
     ageing: 300s
     maxaddress: 65536
@@ -115,6 +116,7 @@ describe("a configuration means", () => {
       selectSrcPorts: [],
       selectDstPorts: [],
       selectVlans: [],
+      sampleEvery: 1,
       snaplenBytes: 0,
       output: { type: "tap", device: "mirror0" },
     });
@@ -122,6 +124,7 @@ describe("a configuration means", () => {
       selectSrcPorts: ["client1"],
       selectDstPorts: ["client1"],
       selectVlans: [0, 10],
+      sampleEvery: 10,
       snaplenBytes: 128,
       output: { type: "pcapng", path: "/tmp/m1.pcapng", rotateBytes: 100_000_000, filesMax: 3 },
     });

@@ -76,6 +76,7 @@ function mirrors(ports: readonly PortSpec[]): fc.Arbitrary<MirrorSpec[]> {
         selectSrcPorts: fc.subarray(names, { minLength: 1 }),
         selectDstPorts: fc.subarray(names),
         selectVlans: fc.constant([]),
+        sampleEvery: fc.constantFrom(1, 10),
         snaplenBytes: fc.constant(0),
         output: fc.constant({ type: "pcapng", path: `/tmp/${bridge}`, rotateBytes: 0, filesMax: 1 } as const),
       },
@@ -181,6 +182,7 @@ const mirrorOf = (port: string): MirrorSpec => ({
   selectSrcPorts: [port],
   selectDstPorts: [],
   selectVlans: [],
+  sampleEvery: 1,
   snaplenBytes: 0,
   output: { type: "tap", device: "mirror0" },
 });
@@ -213,6 +215,12 @@ describe("a plan reads", () => {
     const old = { ...ofPorts(), bridges: [BR0] };
     const wanted = { ...ofPorts(), bridges: [{ ...BR0, ageingSeconds: 0 }] };
     expect(steps(old, wanted)).toEqual(["~ bridge br0 ageing 300s -> 0s"]);
+  });
+  test("a mirror in its words, without those that are as usual", () => {
+    const sampled = { ...mirrorOf("p"), sampleEvery: 10, snaplenBytes: 128 };
+    expect(steps(ofPorts(tap("p")), { ...ofPorts(tap("p")), mirrors: [sampled] })).toEqual([
+      "+ mirror br0/m0 select_src_port p sample 10 snaplen 128 output tap mirror0",
+    ]);
   });
   test("a port of another type is made again, and with it the mirror that selects it", () => {
     const old = { ...ofPorts(vxlan("p", 1)), mirrors: [mirrorOf("p")] };

@@ -91,6 +91,7 @@ interface LabMirror {
   readonly name: string;
   readonly select: "all" | { readonly src?: readonly string[]; readonly dst?: readonly string[] };
   readonly vlans?: readonly number[];
+  readonly sampleEvery?: number;
 }
 
 let labs: Lab[] = [];
@@ -234,7 +235,7 @@ export class Lab {
   setMirrors(mirrors: readonly LabMirror[]): void {
     const indices = (names: readonly string[] = []): number[] => names.map((name) => this.port(name).index);
     const all = Array.from(this.ports.keys());
-    const commands = mirrors.map(({ name, select, vlans = [] }, index) => {
+    const commands = mirrors.map(({ name, select, vlans = [], sampleEvery = 1 }, index) => {
       const output = this.sinks.get(name) ?? new MemorySink();
       this.sinks.set(name, output);
       const receivePorts = indices(select === "all" ? all : select.src);
@@ -242,6 +243,7 @@ export class Lab {
         index,
         output,
         vlans,
+        sampleEvery,
         receivePorts,
         transmitPorts: indices(select === "all" ? [] : select.dst),
       };

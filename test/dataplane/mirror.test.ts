@@ -117,3 +117,39 @@ test("mirrors that are replaced stop at once; those that stay go on", () => {
   lab.receive("client1", frame({ to: BROADCAST }));
   expect([lab.mirrored("stays").length, lab.mirrored("goes").length]).toEqual([2, 1]);
 });
+
+test("a sample is every so many-th of the frames that the mirror selects, and the others are no drops", () => {
+  const lab = new Lab(PORTS);
+  lab.setMirrors([
+    { name: "third", select: { src: ["client1"] }, vlans: [7], sampleEvery: 3 },
+    { name: "all", select: "all" },
+  ]);
+  const numbered = (i: number) => ({ from: ALICE, to: BROADCAST, payload: Buffer.from([i]) });
+  for (let i = 1; i <= 10; i++) {
+    lab.receive("client1", frame({ ...numbered(i), vlans: [7] }), frame(numbered(100 + i)));
+    lab.receive("client2", frame({ from: BOB, to: BROADCAST, vlans: [7] }));
+  }
+  expect(lab.mirrored("third").map(({ bytes }) => bytes[18])).toEqual([3, 6, 9]);
+  expect([lab.mirrored("all").length, lab.drops()]).toEqual([30, {}]);
+});
+
+test("a sample counts a frame once, be it received and transmitted at the ports that the mirror watches", () => {
+  const lab = new Lab(PORTS);
+  lab.setMirrors([{ name: "m", select: { src: ["client1"], dst: ["client2", "tap0"] }, sampleEvery: 2 }]);
+  for (let i = 0; i < 6; i++) lab.receive("client1", frame({ from: ALICE, to: BROADCAST }));
+  expect(lab.mirrored("m")).toHaveLength(3);
+});
+
+test("a sample goes on where it was when ports and other mirrors come and go", () => {
+  const lab = new Lab(PORTS);
+  const sampled = { name: "m", select: "all", sampleEvery: 4 } as const;
+  lab.setMirrors([sampled]);
+  for (let i = 0; i < 3; i++) lab.receive("client1", frame({ to: BROADCAST }));
+  lab.setMirrors([sampled, { name: "other", select: "all" }]);
+  lab.receive("client1", frame({ to: BROADCAST }));
+  expect(lab.mirrored("m")).toHaveLength(1);
+  lab.setMirrors([]);
+  lab.setMirrors([sampled]);
+  lab.receive("client1", frame({ to: BROADCAST }));
+  expect(lab.mirrored("m")).toHaveLength(0);
+});

@@ -53,6 +53,16 @@ describe("mirrors of a running switch", () => {
     expect(await decode(capture.path, "icmp", ["icmp.type"])).toEqual(Array(PINGS).fill(["0"]));
   });
 
+  test("a sample holds every fifth of the frames that the same selection shows", async () => {
+    expect(await lab.client1.ping(CLIENT2.ipv4, { count: PINGS })).toBe(PINGS);
+    const sampled = async () => {
+      const rows = await lab.show<MirrorRow>("mirrors");
+      const packets = (name: string) => rows.find(({ mirror }) => mirror === name)?.packets ?? -1;
+      return packets("fifth") > 0 && packets("fifth") === Math.floor(packets("src") / 5);
+    };
+    expect(await waitUntil(sampled, WRITE_TIMEOUT_MS, 200)).toBe(true);
+  });
+
   test("what enters the output of a mirror goes nowhere", async () => {
     await lab.test.run("ip", "addr", "replace", "192.168.7.1/24", "dev", "all0");
     await lab.test.run("ip", "link", "set", "all0", "up");
@@ -116,6 +126,7 @@ function configureMirrors(config: LabConfig, directory: string): void {
   config.bridges.br0.mirrors = {
     all: { select_all: true, output: { tap: "all0" } },
     src: { select_src_port: ["client1"], output: { tap: "src0" } },
+    fifth: { select_src_port: ["client1"], sample: 5, output: { pcapng: file("fifth.pcapng") } },
     dst: { select_dst_port: ["client1"], output: { tap: "dst0" } },
     snap: { select_all: true, snaplen: SNAPLEN, output: { pcapng: file("snap.pcapng") } },
     rotated: {

@@ -140,6 +140,8 @@ const mirror = mapping({
   select_src_port: portNames.optional(),
   select_dst_port: portNames.optional(),
   select_vlan: vlanIds.optional(),
+  /** Every so many-th of the selected frames. */
+  sample: whole(1, limit.SAMPLE_MAX).optional(),
   snaplen: snaplen.optional(),
   output,
 });

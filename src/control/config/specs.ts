@@ -68,6 +68,7 @@ function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorS
     selectSrcPorts: mirror.select_src_port ?? [],
     selectDstPorts: mirror.select_dst_port ?? [],
     selectVlans: mirror.select_vlan ?? [],
+    sampleEvery: mirror.sample ?? 1,
     snaplenBytes: mirror.snaplen ?? 0,
     output: outputSpec(mirror.output),
   };
