@@ -78,6 +78,7 @@ export function mirrorWords(mirror: MirrorSpec): Words {
     select_src_port: mirror.selectSrcPorts.join(","),
     select_dst_port: mirror.selectDstPorts.join(","),
     select_vlan: mirror.selectVlans.join(","),
+    filter: mirror.filter === null ? "" : JSON.stringify(mirror.filter.expression),
     sample: mirror.sampleEvery === 1 ? "" : String(mirror.sampleEvery),
     snaplen: mirror.snaplenBytes === 0 ? "" : String(mirror.snaplenBytes),
     output: outputWords(mirror.output),

@@ -80,6 +80,7 @@ export class Engine<Make, Output> {
   readonly tables: Tables;
   readonly forwarder: Forwarder;
   private readonly host: EngineHost<Make, Output>;
+  private readonly packets: PacketMemory;
   private readonly take: Hear;
 
   /** `packets` is the memory that the devices fill; `learning` joins the engines of several workers. */
@@ -92,6 +93,7 @@ export class Engine<Make, Output> {
     this.tables = new Tables(memory, learning);
     this.forwarder = createForwarder(this.tables, packets);
     this.host = host;
+    this.packets = packets;
     this.take = createTake(this.tables);
   }
 
@@ -229,7 +231,7 @@ export class Engine<Make, Output> {
     for (const command of commands) {
       const { index } = command;
       const sink = this.host.sink(command.output, index, tables.counters);
-      tables.mirrors[index] = new Mirror(sink, command, before[index]);
+      tables.mirrors[index] = new Mirror(sink, command, this.packets.view, before[index]);
       for (const port of command.receivePorts) tables.receiveMirrors[port] |= 1 << index;
       for (const port of command.transmitPorts) tables.transmitMirrors[port] |= 1 << index;
     }

@@ -73,6 +73,14 @@ export interface PcapngOutputSpec {
   readonly filesMax: number;
 }
 
+/** Which frames pass, by their bytes from the Ethernet header on. */
+export interface FilterSpec {
+  /** In the syntax of pcap-filter(7), as the operator wrote it. */
+  readonly expression: string;
+  /** Classic BPF, four numbers an instruction; without fault (packet-filter.ts). */
+  readonly program: readonly number[];
+}
+
 export interface MirrorSpec {
   readonly bridge: string;
   readonly name: string;
@@ -83,6 +91,8 @@ export interface MirrorSpec {
   readonly selectDstPorts: readonly string[];
   /** Of the selected frames, only those with these VLAN IDs (0 = untagged); empty = all. */
   readonly selectVlans: readonly number[];
+  /** Of the selected frames, only those that pass; null = all. */
+  readonly filter: FilterSpec | null;
   /** Of the selected frames, every so many-th reaches the output, counted by each forwarding thread; 1 = all. */
   readonly sampleEvery: number;
   /** Bytes of a frame at most that reach the output; 0 = all. */

@@ -1,6 +1,7 @@
 // The command line end to end: real socket, real HTTP, the fake data plane behind the daemon.
 import { statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { programFault } from "../../src/dataplane/packet-filter.ts";
 import { Harness, SCENARIO } from "./harness.ts";
 
 let harness: Harness;
@@ -113,6 +114,22 @@ describe("changes", () => {
     expect(harness.dataplane.ports.get("br0/client3")).toMatchObject({ vni: 5, local: null });
     expect((await harness.run("port", "del", "br0", "client3")).code).toBe(0);
     expect(harness.dataplane.ports.has("br0/client3")).toBe(false);
+  });
+  test("a mirror is added with a filter as a shell hands it over; a faulty one is refused in tcpdump's words", async () => {
+    await harness.start();
+    const add = (filter: string) =>
+      harness.run("mirror", "add", "br0", "m1", "select_all=true", `filter=${filter}`, "output.tap=mirror1");
+    const { code, err } = await add("tcp prt 80");
+    expect([code, err]).toEqual([
+      1,
+      "vxswitch: bridges.br0.mirrors.m1.filter: expected an expression of pcap-filter(7), " +
+        `got "tcp prt 80", of which tcpdump says: can't parse filter expression: syntax error\n`,
+    ]);
+    expect((await add("tcp[13] & 2 != 0")).code).toBe(0);
+    const { filter } = harness.dataplane.mirrors.get("br0/m1")!;
+    expect([filter?.expression, programFault(filter?.program ?? [])]).toEqual(["tcp[13] & 2 != 0", ""]);
+    const [, shown] = JSON.parse((await harness.run("show", "mirrors", "--json")).out);
+    expect(shown.select).toEqual({ select_all: "true", filter: '"tcp[13] & 2 != 0"' });
   });
   test("a mirror is added and deleted", async () => {
     await harness.start();

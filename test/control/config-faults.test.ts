@@ -37,6 +37,7 @@ const UNICAST = "a unicast IPv4 or IPv6 address";
 const DEVICE = "a device name of 15 characters at most, a letter first";
 const LISTEN = "ADDRESS:PORT such as 127.0.0.1:9478 or [::1]:9478";
 const STATION = 'the MAC address of one station, such as 02:00:00:00:00:01 or "02:00:00:00:00:01 vlan 10"';
+const FILTER = "an expression of pcap-filter(7)";
 const SELECTION = "a selection: select_all: true, select_src_port or select_dst_port";
 
 type Row = readonly [what: string, text: string, ...faults: string[]];
@@ -270,6 +271,15 @@ const MIRRORS: readonly Row[] = [
     "F:5:38: bridges.br0.mirrors.m.sample: expected a whole number from 1 to 1000000, got 0",
   ],
   [
+    "a filter of no text, and of characters that no expression has",
+    mirrors(
+      "m: { select_all: true, filter: ' ', output: { tap: a } }",
+      "n: { select_all: true, filter: tcp·port, output: { tap: b } }",
+    ),
+    `F:5:38: bridges.br0.mirrors.m.filter: expected ${FILTER} in 16384 characters at most, got " "`,
+    `F:6:38: bridges.br0.mirrors.n.filter: expected ${FILTER} in 16384 characters at most, got "tcp·port"`,
+  ],
+  [
     "yes for true",
     mirrors("m: { select_all: yes, output: { tap: a } }"),
     'F:5:24: bridges.br0.mirrors.m.select_all: expected true or false, got "yes"',
@@ -352,6 +362,16 @@ const CROSS: readonly Row[] = [
     "a mirror of VLANs alone",
     mirrors("m: { select_vlan: 1, output: { tap: a } }"),
     `F:5:7: bridges.br0.mirrors.m: expected ${SELECTION}, got select_vlan alone, which narrows a selection`,
+  ],
+  [
+    "a filter that is no expression, and one that is none",
+    mirrors(
+      'm: { select_all: true, filter: "tcp prt 80", output: { tap: a } }',
+      'n: { select_all: true, filter: "icmp", output: { tap: b } }',
+      'o: { select_all: true, filter: "ip[70000000000] = 1", output: { tap: c } }',
+    ),
+    `F:5:38: bridges.br0.mirrors.m.filter: expected ${FILTER}, got "tcp prt 80", of which tcpdump says: can't parse filter expression: syntax error`,
+    `F:7:38: bridges.br0.mirrors.o.filter: expected ${FILTER}, got "ip[70000000000] = 1", of which tcpdump says: number 70000000000 overflows 32 bits`,
   ],
   [
     "two mirrors to one file",

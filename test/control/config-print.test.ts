@@ -116,6 +116,7 @@ describe("a configuration means", () => {
       selectSrcPorts: [],
       selectDstPorts: [],
       selectVlans: [],
+      filter: null,
       sampleEvery: 1,
       snaplenBytes: 0,
       output: { type: "tap", device: "mirror0" },

@@ -91,6 +91,7 @@ interface LabMirror {
   readonly name: string;
   readonly select: "all" | { readonly src?: readonly string[]; readonly dst?: readonly string[] };
   readonly vlans?: readonly number[];
+  readonly program?: readonly number[];
   readonly sampleEvery?: number;
 }
 
@@ -235,7 +236,7 @@ export class Lab {
   setMirrors(mirrors: readonly LabMirror[]): void {
     const indices = (names: readonly string[] = []): number[] => names.map((name) => this.port(name).index);
     const all = Array.from(this.ports.keys());
-    const commands = mirrors.map(({ name, select, vlans = [], sampleEvery = 1 }, index) => {
+    const commands = mirrors.map(({ name, select, vlans = [], program = null, sampleEvery = 1 }, index) => {
       const output = this.sinks.get(name) ?? new MemorySink();
       this.sinks.set(name, output);
       const receivePorts = indices(select === "all" ? all : select.src);
@@ -243,6 +244,7 @@ export class Lab {
         index,
         output,
         vlans,
+        program,
         sampleEvery,
         receivePorts,
         transmitPorts: indices(select === "all" ? [] : select.dst),

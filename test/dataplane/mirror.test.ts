@@ -118,6 +118,21 @@ test("mirrors that are replaced stop at once; those that stay go on", () => {
   expect([lab.mirrored("stays").length, lab.mirrored("goes").length]).toEqual([2, 1]);
 });
 
+test("a filter sees the frame as it is, tag and all, and the sample is taken of what passes it", () => {
+  const lab = new Lab(PORTS);
+  // ether[14] = 7, as tcpdump compiles it.
+  const program = [48, 0, 0, 14, 21, 0, 1, 7, 6, 0, 0, 262_144, 6, 0, 0, 0];
+  lab.setMirrors([
+    { name: "passed", select: "all", program },
+    { name: "half", select: { src: ["client1"] }, program, sampleEvery: 2 },
+  ]);
+  const numbers = [7, 8, 7, 7, 7];
+  const numbered = (number: number) => frame({ from: ALICE, to: BROADCAST, payload: Buffer.from([number]) });
+  lab.receive("client1", ...numbers.map(numbered), frame({ from: ALICE, to: BROADCAST, vlans: [0x0700] }));
+  expect(lab.mirrored("passed").map(({ bytes }) => bytes[14])).toEqual([7, 7, 7, 7, 7]);
+  expect([lab.mirrored("half").length, lab.drops()]).toEqual([2, {}]);
+});
+
 test("a sample is every so many-th of the frames that the mirror selects, and the others are no drops", () => {
   const lab = new Lab(PORTS);
   lab.setMirrors([

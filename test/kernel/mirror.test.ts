@@ -63,6 +63,16 @@ describe("mirrors of a running switch", () => {
     expect(await waitUntil(sampled, WRITE_TIMEOUT_MS, 200)).toBe(true);
   });
 
+  test("a filter lets those frames through alone that tcpdump would show", async () => {
+    expect(await lab.client1.ping(CLIENT2.ipv4, { count: PINGS, size: 300 })).toBe(PINGS);
+    expect(await lab.client2.ping(OWN_LEG.ipv4, { count: PINGS, size: 300 })).toBe(PINGS);
+    const path = join(lab.directory, "filtered.pcapng");
+    const shown = async () => await decode(path, "frame", ["icmp.type", "ip.dst"]);
+    const replies = Array(PINGS).fill(["0", CLIENT2.ipv4]);
+    expect(await waitUntil(async () => (await shown()).length >= PINGS, WRITE_TIMEOUT_MS, 200)).toBe(true);
+    expect(await shown()).toEqual(replies);
+  });
+
   test("what enters the output of a mirror goes nowhere", async () => {
     await lab.test.run("ip", "addr", "replace", "192.168.7.1/24", "dev", "all0");
     await lab.test.run("ip", "link", "set", "all0", "up");
@@ -127,6 +137,11 @@ function configureMirrors(config: LabConfig, directory: string): void {
     all: { select_all: true, output: { tap: "all0" } },
     src: { select_src_port: ["client1"], output: { tap: "src0" } },
     fifth: { select_src_port: ["client1"], sample: 5, output: { pcapng: file("fifth.pcapng") } },
+    filtered: {
+      select_all: true,
+      filter: `icmp[icmptype] = icmp-echoreply and src host ${OWN_LEG.ipv4} and len = 342`,
+      output: { pcapng: file("filtered.pcapng") },
+    },
     dst: { select_dst_port: ["client1"], output: { tap: "dst0" } },
     snap: { select_all: true, snaplen: SNAPLEN, output: { pcapng: file("snap.pcapng") } },
     rotated: {

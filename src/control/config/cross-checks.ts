@@ -1,6 +1,7 @@
 // What one part of a configuration demands of another. Every check takes the parts that are well formed and returns
 // the faults it finds, so one reading reports them all.
 import { type Fault, type Path, pathText } from "./fault.ts";
+import { filterFaults } from "./filter.ts";
 import * as limit from "./limits.ts";
 import type { Config, MirrorConfig, PortConfig, VxlanPortConfig } from "./schema.ts";
 import { DEVICE_NAME_EXPECTED, isDeviceName, sameFamily } from "./values.ts";
@@ -24,6 +25,7 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
     ...tooManyBound(config),
     ...unknownMirrorPorts(config, portDeclared),
     ...emptyMirrors(config),
+    ...faultyFilters(config),
     ...idleRotation(config),
     ...duplicateFiles(config),
   ];
@@ -202,6 +204,13 @@ function emptyMirrors(config: Config): Fault[] {
       got: value.select_vlan === undefined ? "none" : "select_vlan alone, which narrows a selection",
       atKey: true,
     }));
+}
+
+function faultyFilters(config: Config): Fault[] {
+  const filters = mirrors(config).flatMap(({ path, value: { filter } }) =>
+    filter === undefined ? [] : [{ path: [...path, "filter"], text: filter }],
+  );
+  return filterFaults(filters);
 }
 
 function idleRotation(config: Config): Fault[] {

@@ -43,6 +43,8 @@ export const BOUND_ADDRESSES_MAX = 1024;
 /** As in the OVS schema: less than an Ethernet header tells nothing. */
 export const SNAPLEN_BYTES_MIN = 14;
 export const SNAPLEN_BYTES_MAX = 65_535;
+/** Several times what libpcap makes 4096 instructions of. */
+export const FILTER_CHARACTERS_MAX = 16_384;
 /** Beyond, a busy mirror would be silent for minutes. */
 export const SAMPLE_MAX = 1_000_000;
 export const ROTATE_BYTES_MIN = 4096;

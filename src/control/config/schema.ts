@@ -9,6 +9,7 @@ import {
   deviceName,
   dscp,
   duration,
+  filterText,
   flag,
   interfaceAddress,
   listen,
@@ -140,6 +141,8 @@ const mirror = mapping({
   select_src_port: portNames.optional(),
   select_dst_port: portNames.optional(),
   select_vlan: vlanIds.optional(),
+  /** Compiled by tcpdump, see filter.ts. */
+  filter: filterText.optional(),
   /** Every so many-th of the selected frames. */
   sample: whole(1, limit.SAMPLE_MAX).optional(),
   snaplen: snaplen.optional(),

@@ -1,6 +1,7 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
-import type { BridgeSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import type { BridgeSpec, FilterSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
 import { policyOf } from "../policy-words.ts";
+import { filterProgram } from "./filter.ts";
 import { ROTATE_FILES_DEFAULT, TTL_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
 import { boundAddressOf } from "./values.ts";
@@ -68,10 +69,15 @@ function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorS
     selectSrcPorts: mirror.select_src_port ?? [],
     selectDstPorts: mirror.select_dst_port ?? [],
     selectVlans: mirror.select_vlan ?? [],
+    filter: mirror.filter === undefined ? null : filterSpec(mirror.filter),
     sampleEvery: mirror.sample ?? 1,
     snaplenBytes: mirror.snaplen ?? 0,
     output: outputSpec(mirror.output),
   };
+}
+
+function filterSpec(expression: string): FilterSpec {
+  return { expression, program: filterProgram(expression) };
 }
 
 function outputSpec(output: MirrorConfig["output"]): MirrorSpec["output"] {

@@ -32,6 +32,18 @@ export const snaplen = parsed(
   (value) => (value === 0 || snaplenInRange.safeParse(value).success ? (value as number) : undefined),
 );
 
+/** Text of an expression; whether it is one is for tcpdump to say (filter.ts). */
+export const filterText = parsed(
+  `an expression of pcap-filter(7) in ${limit.FILTER_CHARACTERS_MAX} characters at most`,
+  (value) =>
+    typeof value === "string" &&
+    /\S/.test(value) &&
+    !/[^\s\x20-\x7e]/.test(value) &&
+    value.length <= limit.FILTER_CHARACTERS_MAX
+      ? value.trim()
+      : undefined,
+);
+
 export const flag = parsed("true or false", (value) => (typeof value === "boolean" ? value : undefined));
 
 /** The DSCP of an outer header as the TOS byte has it (RFC 2474): the two bits of ECN (RFC 3168) are not an operator's. */

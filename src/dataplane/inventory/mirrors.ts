@@ -167,6 +167,7 @@ export class Mirrors {
       index,
       output: queues.map((queue) => ({ queue, snaplenBytes: spec.snaplenBytes })),
       vlans: spec.selectVlans,
+      program: spec.filter?.program ?? null,
       sampleEvery: spec.sampleEvery,
       // Everything that a bridge forwards was received by it: watching both sides of all ports would add nothing.
       receivePorts: spec.selectAll ? all : named(spec.selectSrcPorts),

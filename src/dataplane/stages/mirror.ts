@@ -39,7 +39,7 @@ export function createMirror(tables: Tables): MirrorStage {
     for (let rest = selected; rest !== 0; rest &= rest - 1) {
       const index = lowestBit(rest);
       const mirror = mirrors[index];
-      if (mirror === null || !mirror.selects(vlan)) continue;
+      if (mirror === null || !mirror.selects(frames, at, vlan)) continue;
       mirror.sink.offer(frames, at, frames[at + FRAME_PORT]);
       touched |= 1 << index;
     }

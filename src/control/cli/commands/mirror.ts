@@ -10,6 +10,7 @@ const EXAMPLES = `
 Examples:
   vxswitch mirror add br0 m0 select_all=true output.tap=mirror0
   vxswitch mirror add br0 m1 select_src_port=client1,client2 snaplen=128 output.pcapng=/tmp/m1.pcapng
+  vxswitch mirror add br0 m3 select_all=true filter="tcp port 80 and host 192.168.0.1" output.tap=mirror3
   vxswitch mirror add br0 m2 select_all=true sample=100 output.tap=mirror2
   vxswitch mirror del br0 m0
 
