@@ -27,6 +27,9 @@ napi_value udp_path_mtu(napi_env env, napi_callback_info info);
 napi_value udp_receive(napi_env env, napi_callback_info info);
 // udp-transmit.c
 napi_value udp_transmit(napi_env env, napi_callback_info info);
+// erspan.c
+napi_value erspan_open(napi_env env, napi_callback_info info);
+napi_value erspan_transmit(napi_env env, napi_callback_info info);
 // tap.c
 napi_value tap_open(napi_env env, napi_callback_info info);
 napi_value tap_receive(napi_env env, napi_callback_info info);

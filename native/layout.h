@@ -68,6 +68,16 @@ enum {
 
 enum { HOP_IS_ETHERNET = 1, HOP_IS_UP = 2, HOP_IS_STALE = 4 };
 
+// Where a mirror's frames go as ERSPAN (erspan.c).
+enum {
+  ERSPAN_ADDRESS = 0,   // 4 words, as FRAME_REMOTE, of an IPv4 address
+  ERSPAN_SESSION = 4,   // 10 bits
+  ERSPAN_INDEX = 5,     // 20 bits
+  ERSPAN_MTU = 6,       // path MTU, bytes of an outer IP packet; the control thread writes it
+  ERSPAN_SEQUENCE = 7,  // of the next datagram; counts up, modulo 2^32
+  ERSPAN_WORDS = 8,
+};
+
 // What became of a copy; 0 = sent, else the negated drop reason of src/dataplane/drop-reason.ts.
 enum {
   DROP_OFFLOAD_INVALID = 7,

@@ -26,6 +26,8 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "udpPathMtu", udp_path_mtu);
   offer(env, exports, "udpReceive", udp_receive);
   offer(env, exports, "udpTransmit", udp_transmit);
+  offer(env, exports, "erspanOpen", erspan_open);
+  offer(env, exports, "erspanTransmit", erspan_transmit);
   offer(env, exports, "tapOpen", tap_open);
   offer(env, exports, "tapReceive", tap_receive);
   offer(env, exports, "tapTransmit", tap_transmit);

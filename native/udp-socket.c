@@ -1,26 +1,13 @@
 // Opening the sockets of the UDP underlay, and asking the kernel for a path's MTU.
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <unistd.h>
 
 #include "arguments.h"
 #include "calls.h"
+#include "socket-options.h"
 #include "udp-address.h"
-
-static int set_int(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof value); }
-
-// A VTEP must not fragment (RFC 7348 section 4.3): DF is set, and what does not fit comes back as EMSGSIZE.
-static int forbid_fragments(int fd, int family) {
-  if (family == AF_INET) return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
-  return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
-}
-
-// Asks for what root may have, and takes what everyone may.
-static void set_buffer(int fd, int force_name, int name, int bytes) {
-  if (set_int(fd, SOL_SOCKET, force_name, bytes) < 0) set_int(fd, SOL_SOCKET, name, bytes);
-}
 
 static void prepare_receiving(int fd, int bytes) {
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
@@ -28,13 +15,6 @@ static void prepare_receiving(int fd, int bytes) {
   set_int(fd, SOL_UDP, UDP_GRO, 1);
   // No SO_RXQ_OVFL: its message is copied from the sk_buff's control block, and when the datagram was a TCP segment of a
   // local namespace (a clone from another slab), hardened kernels take that for an attack and kill the thread.
-}
-
-// A socket that only lends its source port takes nothing in: a filter that accepts zero bytes.
-static int refuse_receiving(int fd) {
-  struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
-  struct sock_fprog program = {.len = 1, .filter = &none};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 // With whom a socket may share its UDP port when it is bound: nobody, one of an overlapping address that allows it
@@ -86,6 +66,7 @@ napi_value udp_open(napi_env env, napi_callback_info info) {
   if (fd < 0) return throw_errno(env, call, errno);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
   if (receives) prepare_receiving(fd, buffer_bytes);
+  // It lends its source port, and that is all.
   if (!receives && refuse_receiving(fd) < 0) {
     int error = errno;
     close(fd);

@@ -81,14 +81,28 @@ export function mirrorWords(mirror: MirrorSpec): Words {
     filter: mirror.filter === null ? "" : JSON.stringify(mirror.filter.expression),
     sample: mirror.sampleEvery === 1 ? "" : String(mirror.sampleEvery),
     snaplen: mirror.snaplenBytes === 0 ? "" : String(mirror.snaplenBytes),
-    output: outputWords(mirror.output),
+    output: inWords(outputWords(mirror.output)),
   };
 }
 
-function outputWords(output: MirrorSpec["output"]): string {
-  if (output.type === "tap") return `tap ${output.device}`;
-  const rotation = ` rotate_bytes ${output.rotateBytes} files ${output.filesMax}`;
-  return `pcapng ${output.path}${output.rotateBytes === 0 ? "" : rotation}`;
+function outputWords(output: MirrorSpec["output"]): Words {
+  switch (output.type) {
+    case "tap":
+      return { tap: output.device };
+    case "pcapng": {
+      const rotation = { rotate_bytes: String(output.rotateBytes), files: String(output.filesMax) };
+      return { pcapng: output.path, ...(output.rotateBytes > 0 && rotation) };
+    }
+    case "vxlan": {
+      const { remote, vni, dstport, local } = output;
+      return { vxlan: remote, vni: String(vni), dstport: String(dstport), local: local ?? "" };
+    }
+    case "erspan": {
+      const { remote, session, index, local } = output;
+      const unusual = { index: index === 0 ? "" : String(index), local: local ?? "" };
+      return { erspan: remote, session: String(session), ...unusual };
+    }
+  }
 }
 
 /** `vni 4100 remote 10.0.0.1`, without what is not set. */

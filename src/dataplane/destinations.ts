@@ -39,6 +39,11 @@ export const PATH_WORDS = 24;
 
 export type DestinationsMemory = SharedArrayBuffer;
 
+/** A table of one row, for what is no port: the collector of a mirror. */
+export function allocateOneDestination(): DestinationsMemory {
+  return new SharedArrayBuffer(DESTINATION_WORDS * Int32Array.BYTES_PER_ELEMENT);
+}
+
 export function allocateDestinations(): DestinationsMemory {
   return new SharedArrayBuffer(DESTINATIONS_MAX * DESTINATION_WORDS * Int32Array.BYTES_PER_ELEMENT);
 }

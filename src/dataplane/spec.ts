@@ -73,6 +73,30 @@ export interface PcapngOutputSpec {
   readonly filesMax: number;
 }
 
+/** Frames go to a collector as VXLAN datagrams (RFC 7348). */
+export interface VxlanOutputSpec {
+  readonly type: "vxlan";
+  readonly remote: string;
+  readonly vni: number;
+  readonly dstport: number;
+  /** null = whatever the kernel's route says. */
+  readonly local: string | null;
+}
+
+/** Frames go to a collector as ERSPAN type II, over GRE and IPv4. */
+export interface ErspanOutputSpec {
+  readonly type: "erspan";
+  readonly remote: string;
+  /** 10 bits; tells a collector's sessions apart. */
+  readonly session: number;
+  /** 20 bits, of no meaning to the switch. */
+  readonly index: number;
+  /** null = whatever the kernel's route says. */
+  readonly local: string | null;
+}
+
+export type MirrorOutputSpec = TapOutputSpec | PcapngOutputSpec | VxlanOutputSpec | ErspanOutputSpec;
+
 /** Which frames pass, by their bytes from the Ethernet header on. */
 export interface FilterSpec {
   /** In the syntax of pcap-filter(7), as the operator wrote it. */
@@ -97,7 +121,7 @@ export interface MirrorSpec {
   readonly sampleEvery: number;
   /** Bytes of a frame at most that reach the output; 0 = all. */
   readonly snaplenBytes: number;
-  readonly output: TapOutputSpec | PcapngOutputSpec;
+  readonly output: MirrorOutputSpec;
 }
 
 /** One step from the running switch to the wanted one. Applied in order, each between two batches. */

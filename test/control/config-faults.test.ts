@@ -37,6 +37,7 @@ const UNICAST = "a unicast IPv4 or IPv6 address";
 const DEVICE = "a device name of 15 characters at most, a letter first";
 const LISTEN = "ADDRESS:PORT such as 127.0.0.1:9478 or [::1]:9478";
 const STATION = 'the MAC address of one station, such as 02:00:00:00:00:01 or "02:00:00:00:00:01 vlan 10"';
+const OUTPUT = "a mapping with one of tap: DEVICE, pcapng: PATH, vxlan: COLLECTOR, erspan: COLLECTOR";
 const FILTER = "an expression of pcap-filter(7)";
 const SELECTION = "a selection: select_all: true, select_src_port or select_dst_port";
 
@@ -238,12 +239,12 @@ const MIRRORS: readonly Row[] = [
   [
     "no output",
     mirrors("m: { select_all: true }"),
-    "F:5:7: bridges.br0.mirrors.m.output: expected a mapping with either tap: DEVICE or pcapng: PATH, got nothing",
+    `F:5:7: bridges.br0.mirrors.m.output: expected ${OUTPUT}, got nothing`,
   ],
   [
     "two outputs",
     mirrors("m: { select_all: true, output: { tap: a, pcapng: /b } }"),
-    "F:5:38: bridges.br0.mirrors.m.output: expected a mapping with either tap: DEVICE or pcapng: PATH, got a mapping",
+    `F:5:38: bridges.br0.mirrors.m.output: expected ${OUTPUT}, got a mapping`,
   ],
   [
     "a device name that is too long",
@@ -269,6 +270,28 @@ const MIRRORS: readonly Row[] = [
     "a sample of nothing",
     mirrors("m: { select_all: true, sample: 0, output: { tap: a } }"),
     "F:5:38: bridges.br0.mirrors.m.sample: expected a whole number from 1 to 1000000, got 0",
+  ],
+  [
+    "a collector without its number, and numbers that are too large",
+    mirrors(
+      "m: { select_all: true, output: { vxlan: 10.0.0.9 } }",
+      "n: { select_all: true, output: { vxlan: 10.0.0.9, vni: 16777216, dstport: 0 } }",
+      "o: { select_all: true, output: { erspan: 10.0.0.9, session: 1024, index: 1048576 } }",
+    ),
+    `F:5:30: bridges.br0.mirrors.m.output.vni: expected ${VNI}, got nothing`,
+    `F:6:62: bridges.br0.mirrors.n.output.vni: expected ${VNI}, got 16777216`,
+    "F:6:81: bridges.br0.mirrors.n.output.dstport: expected a UDP port from 1 to 65535, got 0",
+    "F:7:67: bridges.br0.mirrors.o.output.session: expected an ERSPAN session, a whole number from 0 to 1023, got 1024",
+    "F:7:80: bridges.br0.mirrors.o.output.index: expected a whole number from 0 to 1048575, got 1048576",
+  ],
+  [
+    "a collector of ERSPAN over IPv6, and a word of another output",
+    mirrors(
+      "m: { select_all: true, output: { erspan: fd00::9, session: 1 } }",
+      "n: { select_all: true, output: { erspan: 10.0.0.9, session: 1, vni: 1 } }",
+    ),
+    'F:5:48: bridges.br0.mirrors.m.output.erspan: expected a unicast IPv4 address, got "fd00::9"',
+    "F:6:70: bridges.br0.mirrors.n.output.vni: expected one of the keys erspan, session, index, local, got an unknown key",
   ],
   [
     "a filter of no text, and of characters that no expression has",
@@ -372,6 +395,29 @@ const CROSS: readonly Row[] = [
     ),
     `F:5:38: bridges.br0.mirrors.m.filter: expected ${FILTER}, got "tcp prt 80", of which tcpdump says: can't parse filter expression: syntax error`,
     `F:7:38: bridges.br0.mirrors.o.filter: expected ${FILTER}, got "ip[70000000000] = 1", of which tcpdump says: number 70000000000 overflows 32 bits`,
+  ],
+  [
+    "a collector that is a port of the switch, by the defaults of both",
+    `underlay: { dstport: 4789 }\n${mirrors(
+      "m: { select_all: true, output: { vxlan: 10.0.0.1, vni: 1 } }",
+      "n: { select_all: true, output: { vxlan: 10.0.0.1, vni: 1, dstport: 8472 } }",
+      "o: { select_all: true, output: { vxlan: 10.0.0.1, vni: 2 } }",
+    )}`,
+    "F:6:47: bridges.br0.mirrors.m.output.vxlan: expected a collector that is no port of this switch, got remote, vni and dstport of bridges.br0.ports.c1; its station would take mirrored frames for forwarded ones; give the collector a vni of its own",
+  ],
+  [
+    "a local address of another family than the collector",
+    mirrors("m: { select_all: true, output: { vxlan: fd00::9, vni: 1, local: 10.0.0.2 } }"),
+    "F:5:71: bridges.br0.mirrors.m.output.local: expected an address of the same family as fd00::9, got 10.0.0.2",
+  ],
+  [
+    "one session of a collector twice",
+    mirrors(
+      "m: { select_all: true, output: { erspan: 10.0.0.9, session: 7 } }",
+      "n: { select_all: true, output: { erspan: 10.0.0.9, session: 7 } }",
+      "o: { select_all: true, output: { erspan: 10.0.0.8, session: 7 } }",
+    ),
+    "F:6:67: bridges.br0.mirrors.n.output.session: expected a session of its own at this collector, got 7, which bridges.br0.mirrors.m has",
   ],
   [
     "two mirrors to one file",

@@ -133,7 +133,7 @@ export class FakeDataplane implements Dataplane {
         ...this.#state(keyOf(mirror)),
         bridge: mirror.bridge,
         name: mirror.name,
-        output: mirror.output.type === "tap" ? mirror.output.device : mirror.output.path,
+        output: outputOf(mirror),
         packets: 6,
         bytes: 600,
         queueDrops: 1,
@@ -235,4 +235,9 @@ function del<T>(map: Map<string, T>, key: string): void {
 
 function expectThat(condition: boolean, otherwise: string): void {
   if (!condition) throw new Error(`the change contradicts the running switch: ${otherwise}`);
+}
+
+function outputOf({ output }: MirrorSpec): string {
+  if (output.type === "tap") return output.device;
+  return output.type === "pcapng" ? output.path : output.remote;
 }

@@ -224,6 +224,25 @@ describe("a plan reads", () => {
       "+ mirror br0/m0 select_src_port p sample 10 snaplen 128 output tap mirror0",
     ]);
   });
+  test("a mirror to a collector in its words", () => {
+    const place = { remote: "10.0.0.9", local: null } as const;
+    const outputs: MirrorSpec["output"][] = [
+      { type: "vxlan", ...place, vni: 99, dstport: 4789 },
+      { type: "vxlan", ...place, vni: 99, dstport: 8472, local: "10.0.0.1" },
+      { type: "erspan", ...place, session: 7, index: 0 },
+      { type: "erspan", ...place, session: 7, index: 3, local: "10.0.0.1" },
+      { type: "pcapng", path: "/m", rotateBytes: 5000, filesMax: 3 },
+    ];
+    const mirrors = outputs.map((output, i) => ({ ...mirrorOf("p"), name: `m${i}`, output }));
+    const words = steps(ofPorts(tap("p")), { ...ofPorts(tap("p")), mirrors });
+    expect(words.map((line) => line.split(" output ")[1])).toEqual([
+      "vxlan 10.0.0.9 vni 99 dstport 4789",
+      "vxlan 10.0.0.9 vni 99 dstport 8472 local 10.0.0.1",
+      "erspan 10.0.0.9 session 7",
+      "erspan 10.0.0.9 session 7 index 3 local 10.0.0.1",
+      "pcapng /m rotate_bytes 5000 files 3",
+    ]);
+  });
   test("a port of another type is made again, and with it the mirror that selects it", () => {
     const old = { ...ofPorts(vxlan("p", 1)), mirrors: [mirrorOf("p")] };
     const wanted = { ...ofPorts(tap("p")), mirrors: [mirrorOf("p")] };

@@ -59,6 +59,16 @@ const VALID = {
     new Int32Array(64),
     new Uint8Array(65_000),
   ],
+  erspanOpen: () => [Int32Array.of(0, 0, -65536, 0x01010101), 4096],
+  erspanTransmit: () => [
+    NO_FD,
+    new Int32Array(8).fill(1500),
+    new Uint8Array(4096),
+    frames(),
+    new Int32Array(16),
+    4,
+    new Uint8Array(70_000),
+  ],
   nextHop: () => [new Int32Array(4), Int32Array.of(0, 0, -65536, 0x0100007f), new Int32Array(20)],
   neighbourProbe: () => [2 ** 30, Int32Array.of(0, 0, -65536, 0x0100007f)],
   routeEventsRead: () => [NO_FD],
@@ -103,7 +113,7 @@ const RECORDS_AT = WRITER_AT + 4096;
 const RING_BYTES = 4096;
 const RECORD_BYTES = 1024;
 const ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
-const OPENERS = ["udpOpen", "ringOpen"];
+const OPENERS = ["udpOpen", "ringOpen", "erspanOpen"];
 
 const counts = { calls: 0, returned: 0, threw: 0, badErrors: [] };
 
@@ -221,6 +231,8 @@ function randomCalls(calls) {
       destinations,
       staging,
     ]);
+    const tunnel = Int32Array.from({ length: 8 }, () => (below(3) ? 1500 : random() | 0));
+    attempt("erspanTransmit", [NO_FD, tunnel, arena, frames, copies, below(9), large]);
     attempt("tapTransmit", [NO_FD, arena, frames, copies, below(9), below(3000)]);
     attempt("udpReceive", [NO_FD, arena, frames, below(4000), below(4000), below(130)]);
     attempt("tapReceive", [NO_FD, arena, frames, below(4000), below(4000), below(6)]);
@@ -295,6 +307,7 @@ function row(offset, arenaBytes) {
 }
 
 const staging = new Uint8Array(65_000);
+const large = new Uint8Array(65_100);
 let state = Number(seedText) >>> 0;
 
 /** mulberry32: 32 bits of which each is as good as the others. */

@@ -202,6 +202,17 @@ test.each<[string, Call, string | RegExp]>([
   ["a packet socket on no device", (addon) => addon.packetOpen(0x7fff_ffff, 0), /ENODEV|EPERM/],
   ["the device of a socket that is closed", (addon) => addon.packetDevice(NO_FD), "EBADF"],
   ["the error of a socket that is closed", (addon) => addon.socketError(NO_FD), "EBADF"],
+  [
+    "a collector of seven words",
+    (addon) =>
+      addon.erspanTransmit(NO_FD, WORDS.subarray(0, 7), BYTES, WORDS, WORDS, 1, new Uint8Array(70_000)),
+    "EINVAL",
+  ],
+  [
+    "a collector at an address of three words",
+    (addon) => addon.erspanOpen(WORDS.subarray(0, 3), 4096),
+    "EINVAL",
+  ],
   ["a row cut short", (addon) => addon.segmentFrame(BYTES, WORDS.subarray(0, 15), 1, BYTES, WORDS), "EINVAL"],
   ["ready words too few", (addon) => addon.pollWait(WORDS, WORDS.subarray(0, 1), 2, 0), "EINVAL"],
   ["a descriptor that is none", (addon) => addon.closeFd(NO_FD), "EBADF"],

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { configText, labConfig } from "../../src/control/lab/config.ts";
+import { configText, type LabConfig, labConfig } from "../../src/control/lab/config.ts";
 import type { Lab } from "../../src/control/lab/lab.ts";
 import { type Exit, SwitchProcess, switchFiles } from "../../src/control/lab/switch-process.ts";
 import { network, PROGRAM } from "./harness/kernel-lab.ts";
@@ -40,6 +40,17 @@ test("a missing privilege is named where a TAP is wanted", async () => {
   expect(log).not.toMatch(STACK);
 });
 
+test("a missing privilege is named where ERSPAN is wanted", async () => {
+  const toErspan = (config: LabConfig): void => {
+    const output = { erspan: "10.122.0.22", session: 1 };
+    config.bridges.br0.mirrors = { m0: { select_all: true, output } };
+  };
+  const { exit, log } = await startInVain(["setpriv", "--bounding-set", "-net_raw"], toErspan);
+  expect(exit).toEqual({ code: 1, signal: null });
+  expect(log).toMatch(/mirror br0\/m0 is down: ERSPAN needs the capability CAP_NET_RAW: run as root/);
+  expect(log).not.toMatch(STACK);
+});
+
 test("a second switch on the same socket is refused, and the first one is not disturbed", async () => {
   const files = switchFiles(directory);
   const config = configText(labConfig(lab, files));
@@ -53,9 +64,14 @@ test("a second switch on the same socket is refused, and the first one is not di
 });
 
 /** Starts a switch that is expected to refuse; how it ended and what it said. */
-async function startInVain(wrapper: readonly string[] = []): Promise<{ exit: Exit; log: string }> {
+async function startInVain(
+  wrapper: readonly string[] = [],
+  configure: (config: LabConfig) => void = () => undefined,
+): Promise<{ exit: Exit; log: string }> {
   const files = switchFiles(directory);
-  const config = configText(labConfig(lab, files));
+  const wanted = labConfig(lab, files);
+  configure(wanted);
+  const config = configText(wanted);
   const refusing = new SwitchProcess(lab.test, { files, config, wrapper, program: PROGRAM });
   const timer = setTimeout(() => refusing.signal("SIGKILL"), 15_000);
   const exit = await refusing.exited;

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import * as destinations from "../../src/dataplane/destinations.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
+import * as erspan from "../../src/dataplane/erspan.ts";
 import * as frames from "../../src/dataplane/frames.ts";
 import * as arena from "../../src/dataplane/io/arena.ts";
 import * as nextHop from "../../src/dataplane/io/next-hop.ts";
@@ -18,7 +19,7 @@ const OTHERWISE: Record<string, string> = {
   FRAME_BAD_OFFLOAD: "FLAG_BAD_OFFLOAD",
   FRAME_BAD_OUTER: "FLAG_BAD_OUTER",
 };
-const SHARED: Record<string, unknown> = { ...frames, ...destinations, ...nextHop };
+const SHARED: Record<string, unknown> = { ...frames, ...destinations, ...nextHop, ...erspan };
 
 test("every number of native/layout.h is the same in src/dataplane", () => {
   const numbers = enumerators(read("native/layout.h"));

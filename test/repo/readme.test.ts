@@ -25,7 +25,8 @@ function example() {
 test("the example is a valid configuration, and its guest is isolated and locked", () => {
   const config = example();
   const { bridges, ports, mirrors } = specsOf(config);
-  expect([bridges.length, ports.length, mirrors.length]).toEqual([1, 4, 2]);
+  expect([bridges.length, ports.length, mirrors.length]).toEqual([1, 4, 4]);
+  expect(mirrors.map(({ output }) => output.type)).toEqual(["tap", "pcapng", "vxlan", "erspan"]);
   expect(mirrors[0].filter).toMatchObject({ expression: "icmp or tcp port 80" });
   expect(mirrors[1]).toMatchObject({ sampleEvery: 10, snaplenBytes: 128 });
   expect(bridges[0]).toMatchObject({ ageingSeconds: 300, loopGuardSeconds: 60, forwardsBpdu: true });

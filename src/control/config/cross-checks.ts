@@ -28,6 +28,9 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
     ...faultyFilters(config),
     ...idleRotation(config),
     ...duplicateFiles(config),
+    ...loopingCollectors(config),
+    ...duplicateSessions(config),
+    ...mixedCollectors(config),
   ];
 }
 
@@ -236,6 +239,48 @@ function duplicateFiles(config: Config): Fault[] {
     expected: "a file of its own",
     got: `${item.file}, which ${pathText(first.owner)} writes`,
   }));
+}
+
+/** A station behind a port would take mirrored frames for forwarded ones: it sees them twice, and what it answers is mirrored. */
+function loopingCollectors(config: Config): Fault[] {
+  return mirrors(config).flatMap(({ path, value: { output } }): Fault[] => {
+    if (!("vxlan" in output)) return [];
+    const { vxlan: remote, vni, dstport = limit.VXLAN_DSTPORT_DEFAULT } = output;
+    const port = vxlanPorts(config).find(
+      ({ value }) =>
+        value.remote === remote &&
+        value.vni === vni &&
+        (value.dstport ?? config.underlay.dstport) === dstport,
+    );
+    if (port === undefined) return [];
+    const got = `remote, vni and dstport of ${pathText(port.path)}`;
+    const expected = "a collector that is no port of this switch";
+    const remedy =
+      "its station would take mirrored frames for forwarded ones; give the collector a vni of its own";
+    return [{ path: [...path, "output", "vxlan"], expected, got, remedy }];
+  });
+}
+
+/** Each session has a sequence of its own, by which its collector knows what is lost. */
+function duplicateSessions(config: Config): Fault[] {
+  const sessions = mirrors(config).flatMap(({ path, value: { output } }) =>
+    "erspan" in output ? [{ owner: path, path: [...path, "output", "session"], output }] : [],
+  );
+  const key = ({ output }: (typeof sessions)[number]) => `${output.erspan} ${output.session}`;
+  return duplicates(sessions, key).map(({ item, first }) => ({
+    path: item.path,
+    expected: "a session of its own at this collector",
+    got: `${item.output.session}, which ${pathText(first.owner)} has`,
+  }));
+}
+
+function mixedCollectors(config: Config): Fault[] {
+  return mirrors(config).flatMap(({ path, value: { output } }): Fault[] => {
+    if (!("vxlan" in output) || output.local === undefined) return [];
+    if (sameFamily(output.local, output.vxlan)) return [];
+    const expected = `an address of the same family as ${output.vxlan}`;
+    return [{ path: [...path, "output", "local"], expected, got: output.local }];
+  });
 }
 
 /** Every item whose key an earlier one has, with that one. */

@@ -47,6 +47,9 @@ export const SNAPLEN_BYTES_MAX = 65_535;
 export const FILTER_CHARACTERS_MAX = 16_384;
 /** Beyond, a busy mirror would be silent for minutes. */
 export const SAMPLE_MAX = 1_000_000;
+/** ERSPAN type II: 10 bits, 20 bits. */
+export const ERSPAN_SESSION_MAX = 1023;
+export const ERSPAN_INDEX_MAX = 2 ** 20 - 1;
 export const ROTATE_BYTES_MIN = 4096;
 export const ROTATE_FILES_DEFAULT = 5;
 export const ROTATE_FILES_MAX = 1000;

@@ -19,6 +19,7 @@ import {
   rotateBytes,
   snaplen,
   unicastAddress,
+  unicastIpv4,
   whole,
   word,
 } from "./values.ts";
@@ -46,6 +47,7 @@ function section<T extends z.ZodType>(schema: T) {
 }
 
 const dstport = whole(1, 65_535, "a UDP port");
+const vni = whole(0, limit.VNI_MAX, "a VNI, a whole number");
 
 const underlay = mapping({
   local: unicastAddress.optional(),
@@ -82,7 +84,7 @@ const policy = {
 
 const vxlanPort = mapping({
   type: z.literal("vxlan"),
-  vni: whole(0, limit.VNI_MAX, "a VNI, a whole number"),
+  vni,
   remote: unicastAddress,
   /** Left out: the underlay's. */
   local: unicastAddress.optional(),
@@ -116,17 +118,35 @@ const pcapngOutput = mapping({
   files: whole(1, limit.ROTATE_FILES_MAX).optional(),
 });
 
-const OUTPUT_EXPECTED = "a mapping with either tap: DEVICE or pcapng: PATH";
+/** To a collector. Left out: 4789; the kernel's route decides. */
+const vxlanOutput = mapping({
+  vxlan: unicastAddress,
+  vni,
+  dstport: dstport.optional(),
+  local: unicastAddress.optional(),
+});
+
+const erspanOutput = mapping({
+  erspan: unicastIpv4,
+  session: whole(0, limit.ERSPAN_SESSION_MAX, "an ERSPAN session, a whole number"),
+  index: whole(0, limit.ERSPAN_INDEX_MAX).optional(),
+  local: unicastIpv4.optional(),
+});
+
+const OUTPUTS = { tap: tapOutput, pcapng: pcapngOutput, vxlan: vxlanOutput, erspan: erspanOutput };
+type OutputConfig = z.output<(typeof OUTPUTS)[keyof typeof OUTPUTS]>;
+const OUTPUT_EXPECTED =
+  "a mapping with one of tap: DEVICE, pcapng: PATH, vxlan: COLLECTOR, erspan: COLLECTOR";
 
 /** Which output it is shows in its key, so the faults reported are those of the one that was meant. */
-const output = z.unknown().transform((input, context): z.output<typeof tapOutput | typeof pcapngOutput> => {
+const output = z.unknown().transform((input, context): OutputConfig => {
   const keys = typeof input === "object" && input !== null ? Object.keys(input) : [];
-  const kinds = [tapOutput, pcapngOutput].filter((_, index) => keys.includes(["tap", "pcapng"][index]!));
+  const kinds = Object.entries(OUTPUTS).filter(([word]) => keys.includes(word));
   if (kinds.length !== 1) {
     context.addIssue({ code: "custom", message: OUTPUT_EXPECTED });
     return z.NEVER;
   }
-  const result = kinds[0]!.safeParse(input);
+  const result = kinds[0]![1].safeParse(input);
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     context.issues.push({ ...issue, input } as (typeof context.issues)[number]);

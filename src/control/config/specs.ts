@@ -2,7 +2,7 @@
 import type { BridgeSpec, FilterSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
 import { policyOf } from "../policy-words.ts";
 import { filterProgram } from "./filter.ts";
-import { ROTATE_FILES_DEFAULT, TTL_DEFAULT } from "./limits.ts";
+import { ROTATE_FILES_DEFAULT, TTL_DEFAULT, VXLAN_DSTPORT_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
 import { boundAddressOf } from "./values.ts";
 
@@ -82,6 +82,14 @@ function filterSpec(expression: string): FilterSpec {
 
 function outputSpec(output: MirrorConfig["output"]): MirrorSpec["output"] {
   if ("tap" in output) return { type: "tap", device: output.tap };
+  if ("vxlan" in output) {
+    const { vxlan: remote, vni, dstport = VXLAN_DSTPORT_DEFAULT, local = null } = output;
+    return { type: "vxlan", remote, vni, dstport, local };
+  }
+  if ("erspan" in output) {
+    const { erspan: remote, session, index = 0, local = null } = output;
+    return { type: "erspan", remote, session, index, local };
+  }
   const rotateBytes = output.rotate_bytes ?? 0;
   const filesMax = rotateBytes === 0 ? 1 : (output.files ?? ROTATE_FILES_DEFAULT);
   return { type: "pcapng", path: output.pcapng, rotateBytes, filesMax };

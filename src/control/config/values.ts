@@ -136,6 +136,11 @@ export const unicastAddress = parsed("a unicast IPv4 or IPv6 address", (value) =
   return isUnicast(address) ? address.toString() : undefined;
 });
 
+/** The same over IPv4 alone. */
+export const unicastIpv4 = parsed("a unicast IPv4 address", (value) =>
+  typeof value === "string" && isIP(value) === 4 && isUnicast(ipaddr.parse(value)) ? value : undefined,
+);
+
 function isUnicast(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
   return !["unspecified", "broadcast", "multicast", "ipv4Mapped"].includes(address.range());
 }

@@ -35,10 +35,7 @@ export function socketFault(error: unknown, local: string | null, port: number):
     case "EADDRINUSE":
       return takenFault(at, port);
     case "EADDRNOTAVAIL":
-      return {
-        why: `no interface of this host has the address ${local}`,
-        remedy: "'ip address' lists them; correct 'local' or leave it out",
-      };
+      return noAddressFault(local);
     case "EACCES":
       return {
         why: `${at} needs CAP_NET_BIND_SERVICE`,
@@ -47,6 +44,13 @@ export function socketFault(error: unknown, local: string | null, port: number):
     default:
       return { why: `${at} cannot be opened: ${textOf(error)}`, remedy: "" };
   }
+}
+
+function noAddressFault(local: string | null): Fault {
+  return {
+    why: `no interface of this host has the address ${local}`,
+    remedy: "'ip address' lists them; correct 'local' or leave it out",
+  };
 }
 
 export function tapFault(error: unknown, name: string): Fault {
@@ -123,6 +127,21 @@ export function trainsFault(error: unknown): Fault {
       return { why: textOf(error), remedy: "boot Linux 6.5 or newer" };
     default:
       return { why: textOf(error), remedy: "" };
+  }
+}
+
+/** Why the sockets by which a mirror's frames go to a collector could not be opened. */
+export function explainCollector(error: unknown, local: string | null): string {
+  switch (errorCode(error)) {
+    case "EPERM":
+      return sentence({
+        why: "ERSPAN needs the capability CAP_NET_RAW",
+        remedy: `run as root, or ${inUnit("CAP_NET_RAW")}`,
+      });
+    case "EADDRNOTAVAIL":
+      return sentence(noAddressFault(local));
+    default:
+      return `its socket cannot be opened: ${textOf(error)}`;
   }
 }
 

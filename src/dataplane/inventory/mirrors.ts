@@ -5,7 +5,6 @@ import { type CountersMemory, MIRROR_COUNTERS, mirrorCounter } from "../counters
 import type { MirrorCommand } from "../engine.ts";
 import { allocateMirrorQueue, type MirrorQueueMemory } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
-import { bringUpPassive, closeTap, openTap } from "../io/tap.ts";
 import { MIRRORS_MAX } from "../limits.ts";
 import type { MirrorSpec } from "../spec.ts";
 import type { SinkOutput } from "../threads/forwarding-worker.ts";
@@ -13,22 +12,19 @@ import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from ".
 import { SupervisedThread } from "../threads/supervised-thread.ts";
 import { everyWorker, type ForwardingCommand, type PerWorker } from "../threads/workers.ts";
 import type { AllCounters } from "./all-counters.ts";
-import { explainTap, textOf } from "./explain.ts";
+import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
+import { type OpenOutput, openOutput } from "./mirror-outputs.ts";
 import type { Port } from "./port.ts";
 import type { Ports } from "./ports.ts";
 import { Retry } from "./retry.ts";
-
-/** Sizes the segments that a watching host takes a super-frame for; the frame itself is mirrored whole. */
-const TAP_MTU_BYTES = 1500;
 
 export interface MirrorRecord {
   readonly index: number;
   readonly spec: MirrorSpec;
   readonly queues: PerWorker<MirrorQueueMemory>;
-  /** Descriptor of the output TAP; -1 for a file or while down. */
-  tapFd: number;
-  isOpen: boolean;
+  /** null while down. */
+  output: OpenOutput | null;
   reason: string;
   readonly retry: Retry;
 }
@@ -57,7 +53,7 @@ export class Mirrors {
       script: new URL("../threads/mirror-worker.js", import.meta.url),
       data: { counters: options.outputCounters } satisfies Omit<MirrorWorkerData, "wakeFd">,
       wakeUp: this.wakeUp,
-      replay: () => this.openMirrors().map((mirror) => this.openRequest(mirror, true)),
+      replay: () => this.openMirrors().map(({ mirror, output }) => openRequest(mirror, output, true)),
       ping: null,
       onNews: ({ index, error }) => this.outputRefused(index, error),
       onCrash: (error, pauseMs) =>
@@ -80,8 +76,7 @@ export class Mirrors {
       index,
       spec,
       queues,
-      tapFd: -1,
-      isOpen: false,
+      output: null,
       reason: "",
       retry: new Retry(),
     };
@@ -94,22 +89,23 @@ export class Mirrors {
     if (!mirror) throw new Error(`no mirror ${bridge}/${name}`);
     this.mirrors.delete(`${bridge}/${name}`);
     await this.options.send(this.commands());
-    if (mirror.isOpen) await this.thread.request({ op: "del", index: mirror.index });
-    if (mirror.tapFd >= 0) closeTap(mirror.tapFd);
+    if (mirror.output) await this.thread.request({ op: "del", index: mirror.index });
+    mirror.output?.close();
     this.indices.give(mirror.index);
   }
 
-  /** From time to time: tries again what is down. */
+  /** From time to time: looks after what is open, tries again what is down. */
   async maintain(): Promise<void> {
     const nowMs = monotonicMs();
     for (const mirror of this.mirrors.values()) {
-      if (!mirror.isOpen && mirror.retry.isDue(nowMs)) await this.open(mirror);
+      if (mirror.output) mirror.output.refresh();
+      else if (mirror.retry.isDue(nowMs)) await this.open(mirror);
     }
   }
 
   /** Which ports each mirror watches: sent anew when ports or mirrors come and go. */
   commands(): ForwardingCommand[] {
-    const mirrors = this.openMirrors().map((mirror) => this.selection(mirror));
+    const mirrors = this.openMirrors().map(({ mirror }) => this.selection(mirror));
     return [{ op: "set-mirrors", mirrors }];
   }
 
@@ -120,24 +116,28 @@ export class Mirrors {
   async close(): Promise<void> {
     await this.thread.close({ op: "stop" });
     this.wakeUp.close();
-    for (const { tapFd } of this.mirrors.values()) if (tapFd >= 0) closeTap(tapFd);
+    for (const { output } of this.mirrors.values()) output?.close();
     this.mirrors.clear();
   }
 
-  private openMirrors(): MirrorRecord[] {
-    return Array.from(this.mirrors.values()).filter((mirror) => mirror.isOpen);
+  private openMirrors(): { mirror: MirrorRecord; output: OpenOutput }[] {
+    return Array.from(this.mirrors.values()).flatMap((mirror) =>
+      mirror.output === null ? [] : [{ mirror, output: mirror.output }],
+    );
   }
 
   private async open(mirror: MirrorRecord): Promise<void> {
     const { spec } = mirror;
+    let output: OpenOutput | null = null;
     let refusal = "";
     try {
-      if (spec.output.type === "tap") mirror.tapFd = openOutputTap(spec.output.device);
-      refusal = (await this.thread.request(this.openRequest(mirror, false))) ?? "";
+      output = openOutput(spec.output);
+      refusal = (await this.thread.request(openRequest(mirror, output, false))) ?? "";
     } catch (error) {
       refusal = textOf(error);
     }
     if (refusal !== "") {
+      output?.close();
       if (mirror.reason !== refusal) {
         this.options.onEvent("warn", `mirror ${spec.bridge}/${spec.name} is down: ${refusal}`);
       }
@@ -146,16 +146,8 @@ export class Mirrors {
       return;
     }
     mirror.reason = "";
-    mirror.isOpen = true;
+    mirror.output = output;
     await this.options.send(this.commands());
-  }
-
-  private openRequest({ index, spec, queues, tapFd }: MirrorRecord, again: boolean): MirrorRequest {
-    const output =
-      spec.output.type === "tap"
-        ? ({ type: "tap", fd: tapFd, mtuBytes: TAP_MTU_BYTES } as const)
-        : spec.output;
-    return { op: "add", index, name: spec.name, queues, snaplenBytes: spec.snaplenBytes, again, output };
   }
 
   private selection({ index, spec, queues }: MirrorRecord): MirrorCommand<PerWorker<SinkOutput>> {
@@ -184,18 +176,11 @@ export class Mirrors {
 }
 
 /** Opens and brings up the TAP of a mirror; throws a sentence. */
-function openOutputTap(device: string): number {
-  let fd: number;
-  try {
-    fd = openTap(device);
-  } catch (error) {
-    throw new Error(explainTap(error, device));
-  }
-  try {
-    bringUpPassive(device, TAP_MTU_BYTES);
-    return fd;
-  } catch (error) {
-    closeTap(fd);
-    throw new Error(`the TAP device ${device} cannot be brought up: ${textOf(error)}`);
-  }
+
+function openRequest(
+  { index, spec, queues }: MirrorRecord,
+  { make: output }: OpenOutput,
+  again: boolean,
+): MirrorRequest {
+  return { op: "add", index, name: spec.name, queues, snaplenBytes: spec.snaplenBytes, again, output };
 }

@@ -25,6 +25,7 @@ import type { Fdb } from "../fdb.ts";
 import type {
   BridgeStatus,
   DropCounts,
+  MirrorOutputSpec,
   MirrorStatus,
   PortStatus,
   UnderlayStatus,
@@ -77,20 +78,33 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
 
 export function mirrorStatus(
   counters: Float64Array,
-  { index, spec, isOpen, reason }: MirrorRecord,
+  { index, spec, output, reason }: MirrorRecord,
 ): MirrorStatus {
   const at = mirrorCounter(index);
   return {
     bridge: spec.bridge,
     name: spec.name,
-    state: isOpen ? "up" : "down",
+    state: output ? "up" : "down",
     reason,
-    output: spec.output.type === "tap" ? spec.output.device : spec.output.path,
+    output: outputText(spec.output),
     packets: counters[at + MIRROR_PACKETS],
     bytes: counters[at + MIRROR_BYTES],
     queueDrops: counters[at + MIRROR_QUEUE_DROPS],
     outputDrops: counters[at + MIRROR_OUTPUT_DROPS],
   };
+}
+
+function outputText(output: MirrorOutputSpec): string {
+  switch (output.type) {
+    case "tap":
+      return output.device;
+    case "pcapng":
+      return output.path;
+    case "vxlan":
+      return `vxlan ${output.remote} vni ${output.vni} dstport ${output.dstport}`;
+    case "erspan":
+      return `erspan ${output.remote} session ${output.session}`;
+  }
 }
 
 /** One row for each remote VTEP, with the VNIs that join it. */

@@ -1,4 +1,4 @@
-// Where a mirror's frames end: a TAP that tcpdump reads, or a pcapng file. The mirror thread drains the queues into it, one
+// Where a mirror's frames end: a TAP that tcpdump reads, a pcapng file, or a collector (collector.ts). The mirror thread drains the queues into it, one
 // for each forwarding thread: the frames of one flow are all in one queue, and stay in order.
 import { MIRROR_BYTES, MIRROR_OUTPUT_DROPS, MIRROR_PACKETS, mirrorCounter } from "../counters.ts";
 import { COPY_FRAME, COPY_RESULT, COPY_WORDS, FRAME_LENGTH, FRAME_OFFSET, FRAME_SHIFT } from "../frames.ts";
@@ -62,23 +62,13 @@ class OutputCounters {
   }
 }
 
-/** Frames go straight from the queue's memory to the device, with their offload metadata. */
-export class TapOutput implements MirrorOutput {
-  private readonly fd: number;
-  private readonly mtuBytes: number;
+/** An output that takes frames straight from the queue's memory, whose records are rows. Its descriptors are the control thread's. */
+export abstract class RecordOutput implements MirrorOutput {
   private readonly readers: Readers;
   private readonly counters: OutputCounters;
   private readonly copies = new Int32Array(RECORDS_MAX * COPY_WORDS);
 
-  constructor(
-    fd: number,
-    mtuBytes: number,
-    queues: readonly MirrorQueueMemory[],
-    counters: Float64Array,
-    mirror: number,
-  ) {
-    this.fd = fd;
-    this.mtuBytes = mtuBytes;
+  constructor(queues: readonly MirrorQueueMemory[], counters: Float64Array, mirror: number) {
     this.readers = new Readers(queues);
     this.counters = new OutputCounters(counters, mirror);
   }
@@ -91,8 +81,10 @@ export class TapOutput implements MirrorOutput {
     return this.readers.sleep();
   }
 
-  /** The device is the control thread's. */
   close(): void {}
+
+  /** Sends copies whose frame words name records of a reader; returns how many failed, and marks those. */
+  protected abstract transmit(reader: MirrorReader, copies: Int32Array, count: number): number;
 
   private drainOne(reader: MirrorReader): number {
     const { copies } = this;
@@ -103,7 +95,7 @@ export class TapOutput implements MirrorOutput {
       copies[count++ * COPY_WORDS + COPY_FRAME] = row;
     }
     if (count === 0) return 0;
-    const failed = native().tapTransmit(this.fd, reader.bytes, reader.words, copies, count, this.mtuBytes);
+    const failed = this.transmit(reader, copies, count);
     let bytes = 0;
     for (let i = 0; i < count; i++) {
       if (copies[i * COPY_WORDS + COPY_RESULT] !== 0) continue;
@@ -113,6 +105,28 @@ export class TapOutput implements MirrorOutput {
     this.counters.refused(failed);
     reader.release();
     return count;
+  }
+}
+
+/** With the offload metadata of each frame. */
+export class TapOutput extends RecordOutput {
+  private readonly fd: number;
+  private readonly mtuBytes: number;
+
+  constructor(
+    fd: number,
+    mtuBytes: number,
+    queues: readonly MirrorQueueMemory[],
+    counters: Float64Array,
+    mirror: number,
+  ) {
+    super(queues, counters, mirror);
+    this.fd = fd;
+    this.mtuBytes = mtuBytes;
+  }
+
+  protected transmit({ bytes, words }: MirrorReader, copies: Int32Array, count: number): number {
+    return native().tapTransmit(this.fd, bytes, words, copies, count, this.mtuBytes);
   }
 }
 

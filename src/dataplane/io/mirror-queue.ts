@@ -3,7 +3,7 @@
 //
 // A record is a frame row (so that a TAP transmits it straight from here) padded to 64 bytes, and the frame's bytes:
 //
-//   | row: offset, length, flags, GSO, checksum | mirror words | bytes … padded to 64 |
+//   | row: offset, length, flags, GSO, checksum, flow | mirror words | bytes … padded to 64 |
 //
 // A record never wraps: where the end of the ring is too near, an empty record fills it up.
 
@@ -20,6 +20,7 @@ const {
   FRAME_CSUM_OFFSET,
   FRAME_CSUM_START,
   FRAME_FLAGS,
+  FRAME_FLOW,
   FRAME_GSO_SIZE,
   FRAME_GSO_TYPE,
   FRAME_LENGTH,
@@ -124,6 +125,7 @@ export class MirrorWriter implements MirrorSink {
     words[record + FRAME_GSO_SIZE] = frames[at + FRAME_GSO_SIZE];
     words[record + FRAME_CSUM_START] = frames[at + FRAME_CSUM_START];
     words[record + FRAME_CSUM_OFFSET] = frames[at + FRAME_CSUM_OFFSET];
+    words[record + FRAME_FLOW] = frames[at + FRAME_FLOW];
     words[record + RECORD_ORIGINAL_BYTES] = length;
     words[record + RECORD_SECONDS] = this.clock.seconds;
     words[record + RECORD_MICROSECONDS] = this.clock.microseconds;

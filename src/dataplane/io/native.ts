@@ -66,6 +66,18 @@ export interface Native {
     destinations: Words,
     staging: Bytes,
   ): number;
+  /** Throws EPERM (CAP_NET_RAW), EADDRNOTAVAIL. */
+  erspanOpen(local: Int32Array, bufferBytes: number): number;
+  /** `tunnel` has the row of erspan.ts; a copy's destination is 1 where only the beginning of a frame is there. */
+  erspanTransmit(
+    fd: number,
+    tunnel: Words,
+    arena: Bytes,
+    frames: Words,
+    copies: Words,
+    count: number,
+    staging: Bytes,
+  ): number;
   /** Descriptor of a packet socket on a device; throws EPERM (CAP_NET_RAW), ENOPROTOOPT before Linux 6.5, ENODEV. */
   packetOpen(ifindex: number, bufferBytes: number): number;
   /** Index of the device that a packet socket sends by, -1 once that is gone. */

@@ -6,6 +6,12 @@ import { errorCode, SystemError } from "../system-error.ts";
 import { type Arena, SLOT_BYTES } from "./arena.ts";
 import { native, type View } from "./native.ts";
 
+/** Sockets that lend their source ports, and those ports; for whoever only sends. */
+export interface UdpSenders {
+  readonly sockets: Int32Array;
+  readonly ports: Int32Array;
+}
+
 /** Descriptors of an underlay socket, opened by the control thread and used by one forwarding thread. */
 export interface UdpSockets {
   readonly ipv6: boolean;
@@ -77,20 +83,35 @@ export function openUdpSockets(
 
 /** The set around a receiver, which is closed if the others cannot be opened. */
 function addSenders(ipv6: boolean, local: Int32Array, bufferBytes: number, receiver: number): UdpSockets {
-  const senders = new Int32Array(SOURCE_PORTS).fill(-1);
-  const ports = new Int32Array(SOURCE_PORTS);
   try {
-    for (let i = 0; i < SOURCE_PORTS; i++) [senders[i], ports[i]] = openSender(ipv6, local, bufferBytes);
+    const { sockets: senders, ports } = openUdpSenders(ipv6, local, bufferBytes);
+    return { ipv6, receiver, senders, ports };
   } catch (error) {
-    closeUdpSockets({ ipv6, receiver, senders: senders.filter((fd) => fd >= 0), ports });
+    native().closeFd(receiver);
     throw error;
   }
-  return { ipv6, receiver, senders, ports };
 }
 
-export function closeUdpSockets(sockets: UdpSockets): void {
-  native().closeFd(sockets.receiver);
-  for (const fd of sockets.senders) native().closeFd(fd);
+/** Opens sockets at an address that only send. Throws SystemError. */
+export function openUdpSenders(ipv6: boolean, local: Int32Array, bufferBytes: number): UdpSenders {
+  const sockets = new Int32Array(SOURCE_PORTS).fill(-1);
+  const ports = new Int32Array(SOURCE_PORTS);
+  try {
+    for (let i = 0; i < SOURCE_PORTS; i++) [sockets[i], ports[i]] = openSender(ipv6, local, bufferBytes);
+    return { sockets, ports };
+  } catch (error) {
+    closeUdpSenders({ sockets: sockets.filter((fd) => fd >= 0), ports });
+    throw error;
+  }
+}
+
+export function closeUdpSenders({ sockets }: UdpSenders): void {
+  for (const fd of sockets) native().closeFd(fd);
+}
+
+export function closeUdpSockets({ receiver, senders, ports }: UdpSockets): void {
+  native().closeFd(receiver);
+  closeUdpSenders({ sockets: senders, ports });
 }
 
 /** Datagrams that found the receive queue full since the sockets were opened, modulo 2^32. */

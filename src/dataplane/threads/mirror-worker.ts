@@ -4,12 +4,28 @@ import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { monotonicMs } from "../clock.ts";
 import type { CountersMemory } from "../counters.ts";
+import type { DestinationsMemory } from "../destinations.ts";
+import type { ErspanMemory } from "../erspan.ts";
+import { ErspanOutput, VxlanOutput } from "../io/collector.ts";
 import { FileOutput, type MirrorOutput, TapOutput } from "../io/mirror-output.ts";
 import type { MirrorQueueMemory } from "../io/mirror-queue.ts";
 import { PcapngFile } from "../io/pcapng-file.ts";
 import { Poller, WakeUp } from "../io/poller.ts";
+import type { UdpSenders } from "../io/udp-underlay.ts";
 import type { PcapngOutputSpec } from "../spec.ts";
 import { Mailbox } from "./mailbox.ts";
+
+/** How this thread makes an output; descriptors were opened by the control thread, which closes them. */
+export type OutputMake =
+  | { readonly type: "tap"; readonly fd: number; readonly mtuBytes: number }
+  | {
+      readonly type: "vxlan";
+      readonly ipv6: boolean;
+      readonly senders: UdpSenders;
+      readonly destinations: DestinationsMemory;
+    }
+  | { readonly type: "erspan"; readonly fd: number; readonly tunnel: ErspanMemory }
+  | PcapngOutputSpec;
 
 /** `name` is the mirror's, for the file's interface and for news. */
 export type MirrorRequest =
@@ -22,12 +38,12 @@ export type MirrorRequest =
       readonly snaplenBytes: number;
       /** The output was open before (in a thread that crashed): its file goes on. */
       readonly again: boolean;
-      readonly output:
-        | { readonly type: "tap"; readonly fd: number; readonly mtuBytes: number }
-        | PcapngOutputSpec;
+      readonly output: OutputMake;
     }
   | { readonly op: "del"; readonly index: number }
   | { readonly op: "stop" };
+
+type AddRequest = Extract<MirrorRequest, { op: "add" }>;
 
 /** "" or why it could not be done. */
 export type MirrorReply = string;
@@ -98,23 +114,30 @@ class MirrorThread {
     return "";
   }
 
-  private add(request: Extract<MirrorRequest, { op: "add" }>): string {
-    const { index, name, queues, snaplenBytes, again, output } = request;
-    if (output.type === "tap") {
-      this.outputs.set(index, new TapOutput(output.fd, output.mtuBytes, queues, this.counters, index));
-      return "";
-    }
+  private add(request: AddRequest): string {
     try {
-      const header = { name, snaplenBytes: snaplenBytes || SNAPLEN_ALL, append: again };
-      const file = new PcapngFile(output.path, header, output.rotateBytes, output.filesMax);
-      const onError = (error: Error): void => this.tell(index, error.message);
-      this.outputs.set(
-        index,
-        new FileOutput(file, output.rotateBytes, queues, this.counters, index, onError),
-      );
+      this.outputs.set(request.index, this.make(request));
       return "";
     } catch (error) {
       return (error as Error).message;
+    }
+  }
+
+  private make({ index, name, queues, snaplenBytes, again, output }: AddRequest): MirrorOutput {
+    const { counters } = this;
+    switch (output.type) {
+      case "tap":
+        return new TapOutput(output.fd, output.mtuBytes, queues, counters, index);
+      case "vxlan":
+        return new VxlanOutput(output.senders, output.ipv6, output.destinations, queues, counters, index);
+      case "erspan":
+        return new ErspanOutput(output.fd, output.tunnel, queues, counters, index);
+      case "pcapng": {
+        const header = { name, snaplenBytes: snaplenBytes || SNAPLEN_ALL, append: again };
+        const file = new PcapngFile(output.path, header, output.rotateBytes, output.filesMax);
+        const onError = (error: Error): void => this.tell(index, error.message);
+        return new FileOutput(file, output.rotateBytes, queues, counters, index, onError);
+      }
     }
   }
 

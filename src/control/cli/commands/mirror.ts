@@ -12,6 +12,8 @@ Examples:
   vxswitch mirror add br0 m1 select_src_port=client1,client2 snaplen=128 output.pcapng=/tmp/m1.pcapng
   vxswitch mirror add br0 m3 select_all=true filter="tcp port 80 and host 192.168.0.1" output.tap=mirror3
   vxswitch mirror add br0 m2 select_all=true sample=100 output.tap=mirror2
+  vxswitch mirror add br0 m4 select_all=true output.erspan=10.122.0.9 output.session=7
+  vxswitch mirror add br0 m5 select_all=true snaplen=1400 output.vxlan=10.122.0.9 output.vni=99
   vxswitch mirror del br0 m0
 
 Changes last until the daemon stops; vxswitch show config prints them as a file.`;
