@@ -11,19 +11,19 @@
 
 enum { POLL_FDS_MAX = 1024 };
 
-// pollWait(fds, ready, count, timeoutMs) -> how many are ready. ready[i] becomes the poll(2) events of fds[i]; -1 waits forever.
+// pollWait(fds, ready, count, timeoutUs) -> how many are ready. ready[i] becomes the poll(2) events of fds[i]; -1 waits forever.
 napi_value poll_wait(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct words fds = take_words(&a);
   struct words ready = take_words(&a);
   uint32_t count = take_uint(&a, POLL_FDS_MAX);
-  int32_t timeout_ms = take_int(&a);
+  int32_t timeout_us = take_int(&a);
   if (!a.ok) return NULL;
   if (count > fds.count || count > ready.count) return throw_errno(env, "pollWait", EINVAL);
   struct pollfd set[POLL_FDS_MAX];
   for (uint32_t i = 0; i < count; i++) set[i] = (struct pollfd){.fd = fds.at[i], .events = POLLIN, .revents = 0};
-  struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
-  int n = ppoll(set, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+  struct timespec timeout = {.tv_sec = timeout_us / 1000000, .tv_nsec = (long)(timeout_us % 1000000) * 1000};
+  int n = ppoll(set, count, timeout_us < 0 ? NULL : &timeout, NULL);
   if (n < 0 && errno != EINTR) return throw_errno(env, "ppoll", errno);
   for (uint32_t i = 0; i < count; i++) ready.at[i] = n > 0 ? set[i].revents : 0;
   return int_value(env, n > 0 ? n : 0);

@@ -81,6 +81,8 @@ for (const [index, word] of words.entries()) {
     ttl: 64,
     tos: 0,
     policy: OPEN_POLICY,
+    impairIn: null,
+    impairOut: null,
     fdb: [],
   });
 }
@@ -177,6 +179,8 @@ function createForwarder(): Forwarder {
 
   return {
     forward,
+    release: () => 0,
+    untilDueUs: (atMostUs) => atMostUs,
     setMicroseconds: () => undefined,
     setTime(seconds) {
       nowSeconds = seconds;

@@ -58,6 +58,20 @@ function existing(kind: Kind, bridge: string, things: Things, name: string): unk
   throw new Refusal(`${bridge} has no ${kind} ${name}; its ${kind}s are: ${known}`);
 }
 
+/** Options within an option (`impair_in.delay`) are changed one by one as well; one that has none left is left out. */
 function merged(old: Options, options: Options): Options {
-  return Object.fromEntries(Object.entries({ ...old, ...options }).filter(([, value]) => value !== null));
+  const changed = Object.entries(options).map(([key, value]) => {
+    return [key, isOptions(value) ? inner(isOptions(old[key]) ? old[key] : {}, value) : value];
+  });
+  const all = Object.entries({ ...old, ...Object.fromEntries(changed) });
+  return Object.fromEntries(all.filter(([, value]) => value !== null));
+}
+
+function inner(old: Options, options: Options): Options | null {
+  const all = merged(old, options);
+  return Object.keys(all).length === 0 ? null : all;
+}
+
+function isOptions(value: unknown): value is Options {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 // The metrics of GET /metrics. Pull only: a scrape takes one snapshot of the data plane's counters and every metric is
-// read from it, so that the figures of one scrape belong together (received + copies + replies = delivered + dropped). prom-client
+// read from it, so that the figures of one scrape belong together (received + copies + duplicates + replies = delivered +
+// dropped + held). prom-client
 // is used in this file alone.
 //
 // Every drop reason is exported for every port, at 0 too: rate() and increase() miss the first step of a series that
@@ -32,6 +33,15 @@ const DEFINITIONS: readonly Definition[] = [
     "Senders at this port that were told by ICMP that a frame was too big for its way.",
     (port) => port.tooBigReplies,
   ),
+  ofPorts(
+    "impair_duplicates_total",
+    "Frames beyond the first that this port's impaired cable made of one.",
+    (port) => port.impairDuplicates,
+  ),
+  {
+    ...ofPorts("impair_held", "Frames that this port's impaired cable holds.", (port) => port.impairHeld),
+    type: "gauge",
+  },
   {
     ...ofPorts("up", "1 if the port forwards, 0 if it is down.", (port) => Number(port.state === "up")),
     type: "gauge",

@@ -1,5 +1,7 @@
 // A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
+import type { Impairment } from "../dataplane/impairment.ts";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
+import { impairmentText, impairmentWords } from "./config/impairment.ts";
 import { TTL_DEFAULT } from "./config/limits.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { boundAddressText } from "./config/values.ts";
@@ -50,7 +52,8 @@ function bridgeWords({ ageingSeconds, addressesMax, forwardsBpdu, loopGuardSecon
 
 function portWords(port: PortSpec): Words {
   const fdb = port.fdb.map(boundAddressText).join(",");
-  const common = { ...unusualPolicy(policyWords(port.policy)), fdb };
+  const [impair_in, impair_out] = [cableText(port.impairIn), cableText(port.impairOut)];
+  const common = { ...unusualPolicy(policyWords(port.policy)), impair_in, impair_out, fdb };
   if (port.type === "tap") {
     const mtu = port.mtuBytes === null ? "" : String(port.mtuBytes);
     return { address: port.addresses.join(","), mtu, ...common };
@@ -58,6 +61,10 @@ function portWords(port: PortSpec): Words {
   const { vni, remote, local, dstport } = port;
   const marks = unusualMarks(port);
   return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...marks, ...common };
+}
+
+function cableText(impairment: Impairment | null): string {
+  return impairmentText(impairment && impairmentWords(impairment));
 }
 
 /** How outer headers are marked, where that is not as usual. */

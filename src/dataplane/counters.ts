@@ -11,7 +11,10 @@ export const TX_PACKETS = 2;
 export const TX_BYTES = 3;
 /** Answers to senders at this port whose frames were too big for their way. */
 export const TOO_BIG_REPLIES = 4;
-export const DROPS = 5;
+/** Frames beyond the first that an impaired cable made of one (cables.ts), and frames that it holds now. */
+export const IMPAIR_DUPLICATES = 5;
+export const IMPAIR_HELD = 6;
+export const DROPS = 7;
 export const PORT_COUNTERS = DROPS + DROP_REASON_COUNT;
 
 /** The row of frames that belong to no port (yet). */

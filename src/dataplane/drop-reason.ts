@@ -29,7 +29,10 @@ export const DROP_REASONS = [
   },
   { name: "split_horizon", text: "the destination was learnt where the frame came from" },
   { name: "no_destination", text: "the bridge has no other port that flooding reaches" },
-  { name: "port_down", text: "the destination port is down" },
+  {
+    name: "port_down",
+    text: "the destination port is down, or the port went away whose cable held the frame",
+  },
   {
     name: "too_big",
     text: "the frame does not fit the path MTU and must not be fragmented (RFC 7348 section 4.3)",
@@ -66,6 +69,11 @@ export const DROP_REASONS = [
   {
     name: "vlan_refused",
     text: "the port, or that of the destination, does not carry the frame's VLAN (tag, trunks, vlan_mode, inner_vlan)",
+  },
+  { name: "impair_loss", text: "the port's cable is to lose so many frames (loss of impair_in, impair_out)" },
+  {
+    name: "impair_limit",
+    text: "the port's cable holds as many frames as it may (limit of impair_in, impair_out)",
   },
 ] as const satisfies readonly DropReasonText[];
 

@@ -5,8 +5,9 @@ import { Bridge, type BridgeOptions } from "./bridge.ts";
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb.ts";
-import { createForwarder, type Forwarder } from "./forwarder.ts";
+import { createForwarder, type ImpairingForwarder } from "./forwarder.ts";
 import type { PacketMemory } from "./frames.ts";
+import type { Impairment } from "./impairment.ts";
 import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
 import type { FdbAddress } from "./mac.ts";
@@ -47,6 +48,13 @@ export type Command<Make, Output, Memory = FdbMemory> =
       readonly ingress: { readonly remote: Int32Array; readonly vni: number } | null;
     }
   | { readonly op: "del-port"; readonly port: number }
+  /** What is done to frames that a port receives, and to those that it transmits; null = nothing, as with a new port. */
+  | {
+      readonly op: "impair-port";
+      readonly port: number;
+      readonly incoming: Impairment | null;
+      readonly outgoing: Impairment | null;
+    }
   | { readonly op: "set-mirrors"; readonly mirrors: readonly MirrorCommand<Output>[] }
   | {
       readonly op: "fdb-add";
@@ -78,7 +86,7 @@ export interface EngineHost<Make, Output> {
 
 export class Engine<Make, Output> {
   readonly tables: Tables;
-  readonly forwarder: Forwarder;
+  readonly forwarder: ImpairingForwarder;
   private readonly host: EngineHost<Make, Output>;
   private readonly packets: PacketMemory;
   private readonly take: Hear;
@@ -144,6 +152,9 @@ export class Engine<Make, Output> {
         return this.addPort(command);
       case "del-port":
         return this.deletePort(command.port);
+      case "impair-port":
+        this.forwarder.impair(command.port, command.incoming, command.outgoing);
+        return 1;
       case "set-mirrors":
         return this.setMirrors(command.mirrors);
       case "fdb-add":
@@ -194,6 +205,7 @@ export class Engine<Make, Output> {
     const { bridge, port, device, destination, ingress, policy, bound } = command;
     tables.portBridge[port] = bridge;
     tables.setPolicy(port, policy, command.isQuarantined);
+    if (command.isQuarantined) this.forwarder.dropHeld(port);
     tables.bridges[bridge]?.removePort(port);
     tables.bridges[bridge]?.addDestination(destination);
     if (policy.addressesMax > 0) this.fdb(bridge).trimPort(port, policy.addressesMax);
@@ -214,6 +226,8 @@ export class Engine<Make, Output> {
     bridge?.fdb.flushPort(port, true);
     tables.ingress.delete(port);
     tables.setPolicy(port, OPEN_POLICY, false);
+    this.forwarder.dropHeld(port);
+    this.forwarder.impair(port, null, null);
     tables.portBridge[port] = -1;
     const device = tables.devicePort.indexOf(port);
     if (device >= 0) tables.devicePort[device] = NO_PORT;

@@ -2,11 +2,12 @@
 //   1. decap      datagrams only: VXLAN header, (socket, remote, VNI) -> ingress port
 //   2. inspect    check, FDB keys, flow hash, offloads left undone
 //      police     where a port has a bound: frames beyond it go
+//      impair     where a port's cable is impaired: frames are lost, or held until `release`
 //      vlan       where a port is more than a trunk: which VLAN a frame is in
 //   3. learn      source address -> where it came from
 //   4. look up    destination address -> one target, or flood
 //   5. deliver    a copy for each target; mirrors get theirs
-//   6. transmit   every device takes its copies in one call
+//   6. transmit   every device takes its copies in one call; impaired cables take theirs before
 //      too big    who sent what did not fit its way is told so
 // A stage passes over all rows of the frame table before the next begins. A dropped row is marked and passed by: it cost
 // one counter. Each frame received is delivered or dropped under a reason, and so is each copy that flooding makes.
@@ -22,10 +23,12 @@ import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
 import type { PacketMemory } from "./frames.ts";
 import * as layout from "./frames.ts";
+import type { Impairment } from "./impairment.ts";
 import { Loops } from "./loops.ts";
 import { isBroadcast, isMulticast, isReserved } from "./mac.ts";
 import * as policy from "./policy.ts";
 import { createDecap } from "./stages/decap.ts";
+import { createImpair } from "./stages/impair.ts";
 import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
 import { createMirror } from "./stages/mirror.ts";
@@ -63,14 +66,26 @@ const { bpdu, loop, no_destination, storm, vlan_refused } = Drop;
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
   forward(device: number, count: number): void;
+  /** Forwards what impaired cables have held until now, a batch in each direction at most; returns how many frames. */
+  release(): number;
+  /** Microseconds until a cable has something to release, at most `atMostUs`. */
+  untilDueUs(atMostUs: number): number;
   /** Once a second, for what is learnt from now on. */
   setTime(nowSeconds: number): void;
   /** In each turn of the loop, by its clock, which wraps. */
   setMicroseconds(nowUs: number): void;
 }
 
+/** The forwarder as the engine has it, which tells it of changes between two batches. */
+export interface ImpairingForwarder extends Forwarder {
+  /** Impairs what a port receives and transmits from now on; null = not. */
+  impair(port: number, incoming: Impairment | null, outgoing: Impairment | null): void;
+  /** A port goes away, and with it what its cables hold. */
+  dropHeld(port: number): void;
+}
+
 /** The forwarder over these tables, made once a thread; the rows point into `packets`. */
-export function createForwarder(tables: Tables, packets: PacketMemory): Forwarder {
+export function createForwarder(tables: Tables, packets: PacketMemory): ImpairingForwarder {
   const { view } = packets;
   const { frames, counters, destinations, bridges, portBridge, portPolicy, meters, vlans } = tables;
   const { receiveMirrors, transmitMirrors } = tables;
@@ -82,7 +97,8 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
   const { touch, learn, lookUp } = createLearn(tables);
   const mirror = createMirror(tables);
   const tooBig = createTooBig(tables, packets);
-  const { enqueue, flush } = createTransmit(tables, tooBig.note);
+  const impair = createImpair(tables, packets);
+  const { enqueue, flush, flushReleased } = createTransmit(tables, impair.transmitted, tooBig.note);
   const vlan = createVlan(tables, packets, makeRoom);
   let nowSeconds = 0;
   /** Whether ports of the batch in hand may want frames in another form. */
@@ -96,6 +112,12 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
     else enter(device, count);
     inspect(count, !tellsOffloads);
     if (tables.hasPolicedPort) police(count);
+    if (tables.hasImpairedPort) impair.received(count);
+    pass(count);
+  }
+
+  /** From the cable of the port on. */
+  function pass(count: number): void {
     byVlan = vlans.isUsed;
     if (byVlan) vlan.classify(count);
     if (tables.mirrorCount > 0) mirror.received(count);
@@ -113,6 +135,27 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
     flush();
     tooBig.clear();
     mirror.publish();
+  }
+
+  function release(): number {
+    const copies = impair.releaseTransmitted();
+    if (copies > 0) transmitReleased(copies);
+    const received = impair.releaseReceived();
+    if (received > 0) {
+      pass(received);
+      impair.forget();
+    }
+    return copies + received;
+  }
+
+  /** Copies have their form already; only answers to their senders may want another. */
+  function transmitReleased(count: number): void {
+    byVlan = vlans.isUsed;
+    if (byVlan) vlan.begin();
+    for (let frame = 0; frame < count; frame++) enqueue(frame, frames[(frame << FRAME_SHIFT) + FRAME_TARGET]);
+    flushReleased();
+    if (tooBig.noted() > 0) answerTooBig();
+    impair.forget();
   }
 
   /** As if they had come from where the frames did not fit: that port's mirrors see them received. */
@@ -224,13 +267,19 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Forwarde
 
   return {
     forward,
+    release,
+    untilDueUs: impair.untilDueUs,
+    impair: impair.configure,
+    dropHeld: impair.dropPort,
     setTime(seconds) {
       nowSeconds = seconds;
       tooBig.tick();
+      impair.tick();
     },
     setMicroseconds(nowUs) {
       meters.setTime(nowUs);
       loops.setTime(nowUs);
+      impair.setMicroseconds(nowUs);
     },
   };
 }

@@ -76,6 +76,12 @@ export const ANSWER_BYTES = 1344;
 export const FORM_ROWS = 512;
 export const FORMS_BYTES = 1 << 19;
 
+/** What impaired cables may hold, of one forwarding thread: bytes (held-memory.ts) and frames. */
+export const HELD_BYTES = 64 << 20;
+export const HELD_FRAMES_MAX = 1 << 17;
+/** Held frames that go on in one batch. */
+export const RELEASED_MAX = 256;
+
 /** Where the bytes of frames are: rows hold offsets in it. */
 export interface PacketMemory {
   readonly bytes: Uint8Array;
@@ -85,6 +91,8 @@ export interface PacketMemory {
   readonly answersAt: number;
   /** Offset of the room for other forms of frames. */
   readonly formsAt: number;
+  /** Offset of the room for held frames. */
+  readonly heldAt: number;
 }
 
 /** Copies waiting for one device, in the order the frames came. */

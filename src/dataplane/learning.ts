@@ -64,7 +64,7 @@ interface Outbox {
 
 /** One worker's ends of the rings. */
 export class Learning {
-  private readonly worker: number;
+  readonly worker: number;
   private readonly counters: Float64Array;
   private readonly wake: (worker: number) => void;
   private readonly outboxes: readonly Outbox[];

@@ -2,11 +2,13 @@
 // port's, whichever thread takes its frames in. A bucket may be overdrawn by the one frame that empties it, so that a
 // super-frame larger than the burst still passes, at the rate.
 //
-//   port    | bits      | frames    | floods    | -         |
+//   port    | bits      | frames    | floods    | links     |
 //   bucket  | rate | burst | tokens | since |
+//   links   | in   | out   | -      | -     |
 //
 // A token is a bit, or a thousandth of a frame: then `rate` tokens a millisecond are kbit/s, or frames a second. The
-// threads take and add tokens by atomic operations, without a lock; who moves `since` on adds what has come meanwhile.
+// threads take and add tokens by atomic operations, without a lock; who moves `since` on adds what has come meanwhile. A
+// link is the time at which an impaired cable of the port (cables.ts) has sent all that it was given, at its rate.
 import { PORTS_MAX } from "./limits.ts";
 import type { PortPolicy } from "./policy.ts";
 
@@ -21,6 +23,7 @@ const SINCE = 3;
 const BITS = 0;
 const FRAMES = 1 * BUCKET_WORDS;
 const FLOODS = 2 * BUCKET_WORDS;
+const LINKS = 3 * BUCKET_WORDS;
 const PORT_SHIFT = 4;
 
 const FRAME_TOKENS = 1000;
@@ -86,6 +89,33 @@ export class Meters {
     return true;
   }
 
+  /**
+   * A cable is given a frame that it takes `us` to send: when it will have done so, in us from now; -1, and the frame is not
+   * accounted for, if that is later than `atMostUs`.
+   */
+  send(cable: number, us: number, atMostUs: number): number {
+    const { words, nowUs } = this;
+    const at = linkOf(cable);
+    for (;;) {
+      const freeAt = Atomics.load(words, at);
+      const sentUs = Math.max(0, (freeAt - nowUs) | 0) + us;
+      if (sentUs > atMostUs) return -1;
+      if (Atomics.compareExchange(words, at, freeAt, (nowUs + sentUs) | 0) === freeAt) return sentUs;
+    }
+  }
+
+  /** A cable has sent everything. */
+  freeLink(cable: number): void {
+    Atomics.store(this.words, linkOf(cable), this.nowUs);
+  }
+
+  /** A cable that has long sent everything is free as of now, before the clock wraps. */
+  refreshLink(cable: number): void {
+    const freeAt = Atomics.load(this.words, linkOf(cable));
+    if (((freeAt - this.nowUs) | 0) < 0)
+      Atomics.compareExchange(this.words, linkOf(cable), freeAt, this.nowUs);
+  }
+
   private bound(at: number, rate: number, burst: number): void {
     const { words } = this;
     if (words[at + RATE] === rate && words[at + BURST] === burst) return;
@@ -121,4 +151,8 @@ export class Meters {
     const tokens = Atomics.add(words, at + TOKENS, gained) + gained;
     if (tokens > burst) Atomics.sub(words, at + TOKENS, tokens - burst);
   }
+}
+
+function linkOf(cable: number): number {
+  return ((cable >> 1) << PORT_SHIFT) + LINKS + (cable & 1);
 }

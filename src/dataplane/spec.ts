@@ -1,6 +1,7 @@
 // What the control plane asks of the data plane, and what it can read back: plain values in the words of the
 // configuration. Names identify bridges, ports and mirrors; indices never leave src/dataplane.
 import type { DropReasonName } from "./drop-reason.ts";
+import type { Impairment } from "./impairment.ts";
 import type { PortPolicy } from "./policy.ts";
 
 export interface BridgeSpec {
@@ -40,6 +41,9 @@ export interface VxlanPortSpec {
   /** Of the outer header: the DSCP, in the upper six bits (RFC 2474). */
   readonly tos: number;
   readonly policy: PortPolicy;
+  /** What is done to the frames that it receives, and to those that it transmits; null = nothing. */
+  readonly impairIn: Impairment | null;
+  readonly impairOut: Impairment | null;
   readonly fdb: readonly BoundAddress[];
 }
 
@@ -53,6 +57,9 @@ export interface TapPortSpec {
   /** null = the smallest path MTU of the bridge's VXLAN ports minus the encapsulation. */
   readonly mtuBytes: number | null;
   readonly policy: PortPolicy;
+  /** What is done to the frames that it receives, and to those that it transmits; null = nothing. */
+  readonly impairIn: Impairment | null;
+  readonly impairOut: Impairment | null;
   readonly fdb: readonly BoundAddress[];
 }
 
@@ -153,12 +160,18 @@ export interface PortStatus {
   readonly ttl: number | null;
   readonly tos: number | null;
   readonly policy: PortPolicy;
+  readonly impairIn: Impairment | null;
+  readonly impairOut: Impairment | null;
   readonly rxPackets: number;
   readonly rxBytes: number;
   readonly txPackets: number;
   readonly txBytes: number;
   /** Senders here that were told that a frame was too big for its way: transmitted beside what was received. */
   readonly tooBigReplies: number;
+  /** Frames beyond the first that its impaired cable made of one. */
+  readonly impairDuplicates: number;
+  /** Frames that its cable holds now. */
+  readonly impairHeld: number;
   readonly drops: DropCounts;
 }
 
@@ -169,7 +182,7 @@ export interface BridgeStatus {
   readonly fdbMoved: number;
   readonly fdbExpired: number;
   readonly fdbEvicted: number;
-  /** Copies beyond the first that flooding made: received + copies = delivered + dropped. */
+  /** Copies beyond the first that flooding made. */
   readonly floodCopies: number;
 }
 

@@ -49,6 +49,8 @@ export class Tables {
   readonly loops: LoopsMemory;
   /** Some port has a bound on what it may send, or may send nothing. */
   hasPolicedPort = false;
+  /** Some cable loses, doubles or holds frames; kept by stages/impair.ts. */
+  hasImpairedPort = false;
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);

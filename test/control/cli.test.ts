@@ -131,6 +131,40 @@ describe("changes", () => {
     const [, shown] = JSON.parse((await harness.run("show", "mirrors", "--json")).out);
     expect(shown.select).toEqual({ select_all: "true", filter: '"tcp[13] & 2 != 0"' });
   });
+  test("an impairment is set word by word, shown, and taken away word by word or at once", async () => {
+    await harness.start();
+    const set = async (...words: string[]) => {
+      expect(await harness.run("port", "set", "br0", "client1", ...words)).toMatchObject({
+        code: 0,
+        err: "",
+      });
+      return harness.dataplane.ports.get("br0/client1");
+    };
+    expect(await set("impair_in.delay=10ms", "impair_in.loss=1%")).toMatchObject({
+      impairIn: { delayUs: 10_000, lossPercent: 1, limitFrames: 1000, seed: 1 },
+      impairOut: null,
+    });
+    await set("impair_in.seed=7", "impair_out.rate=20mbit");
+    const { out } = await harness.run("show", "ports");
+    const line =
+      "impair_in delay 10ms loss 1% seed 7 impair_out rate 20mbit (0 frames held, 0 duplicates made)";
+    expect(out).toContain(`br0/client1 is impaired: ${line}\n`);
+    expect((await harness.run("show")).out).toContain(
+      "dstport 4789 impair_in delay 10ms loss 1% seed 7 impair_out",
+    );
+    const [row] = JSON.parse((await harness.run("show", "ports", "--json")).out);
+    expect(row).toMatchObject({
+      impair_in: { delay: "10ms", loss: "1%", jitter: "0s", rate: null, limit: 1000, seed: 7 },
+      impair_out: { rate: "20mbit", loss: "0%" },
+      impair_held: 0,
+      impair_duplicates: 0,
+    });
+    expect(await set("impair_in.delay=")).toMatchObject({
+      impairIn: { delayUs: 0, lossPercent: 1, seed: 7 },
+    });
+    await set("impair_in.loss=", "impair_in.seed=", "impair_out=");
+    expect((await harness.run("show", "config")).out).not.toContain("impair");
+  });
   test("a mirror is added and deleted", async () => {
     await harness.start();
     const words = [

@@ -171,7 +171,7 @@ const PORTS: readonly Row[] = [
   [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
-    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, got an unknown key",
+    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, impair_in, impair_out, got an unknown key",
   ],
   [
     "a tag and trunks without a mode",
@@ -207,6 +207,35 @@ const PORTS: readonly Row[] = [
     "a rate that is none",
     ports("p: { type: tap, storm_control: 1.5 }"),
     "F:4:38: bridges.br0.ports.p.storm_control: expected frames a second from 0 to 2000000, got 1.5",
+  ],
+  [
+    "a time without a unit",
+    ports("p: { type: tap, impair_in: { delay: 10 } }"),
+    "F:4:43: bridges.br0.ports.p.impair_in.delay: expected a time such as 10ms, 250us or 1.5s, 10s at most, got 10",
+  ],
+  [
+    "a time that is no whole microsecond, and one too long",
+    ports("p: { type: tap, impair_in: { delay: 0.5us, jitter: 11s } }"),
+    'F:4:43: bridges.br0.ports.p.impair_in.delay: expected a time such as 10ms, 250us or 1.5s, 10s at most, got "0.5us"',
+    'F:4:58: bridges.br0.ports.p.impair_in.jitter: expected a time such as 10ms, 250us or 1.5s, 10s at most, got "11s"',
+  ],
+  [
+    "a share that is none",
+    ports("p: { type: tap, impair_out: { loss: 100.1%, duplicate: 0.01 } }"),
+    'F:4:43: bridges.br0.ports.p.impair_out.loss: expected a percentage such as 1% or 0.05%, 100% at most, got "100.1%"',
+    "F:4:62: bridges.br0.ports.p.impair_out.duplicate: expected a percentage such as 1% or 0.05%, 100% at most, got 0.01",
+  ],
+  [
+    "a rate in bytes, and one too high",
+    ports("a: { type: tap, impair_in: { rate: 1mbps } }", "b: { type: tap, impair_in: { rate: 101gbit } }"),
+    'F:4:42: bridges.br0.ports.a.impair_in.rate: expected a rate such as 512kbit, 20mbit or 1gbit, from 1kbit to 100gbit, got "1mbps"',
+    'F:5:42: bridges.br0.ports.b.impair_in.rate: expected a rate such as 512kbit, 20mbit or 1gbit, from 1kbit to 100gbit, got "101gbit"',
+  ],
+  [
+    "room for no frame, and a word of another make of netem",
+    ports("p: { type: tap, impair_in: { limit: 0, corrupt: 1% } }"),
+    "F:4:43: bridges.br0.ports.p.impair_in.limit: expected a number of frames from 1 to 100000, got 0",
+    "F:4:46: bridges.br0.ports.p.impair_in.corrupt: expected one of the keys delay, jitter, loss, duplicate, reorder, rate, limit, seed, got an unknown key",
   ],
   [
     "a group address bound to a port",
@@ -359,6 +388,18 @@ const CROSS: readonly Row[] = [
     "a burst without a rate",
     ports("p: { type: tap, ingress_policing_burst: 8 }"),
     "F:4:47: bridges.br0.ports.p.ingress_policing_burst: expected ingress_policing_rate beside it, got no rate",
+  ],
+  [
+    "jitter beyond the delay",
+    ports("p: { type: tap, impair_in: { delay: 1ms, jitter: 2ms } }"),
+    "F:4:56: bridges.br0.ports.p.impair_in.jitter: expected a delay of at least as much beside it, got 1ms",
+  ],
+  [
+    "words about what is not there",
+    ports("p: { type: tap, impair_out: { jitter: 2ms, reorder: 5%, limit: 3, loss: 1% } }"),
+    "F:4:45: bridges.br0.ports.p.impair_out.jitter: expected a delay of at least as much beside it, got no delay",
+    "F:4:59: bridges.br0.ports.p.impair_out.reorder: expected delay beside it, got no delay",
+    "F:4:70: bridges.br0.ports.p.impair_out.limit: expected delay or rate beside it, got neither",
   ],
   [
     "one address bound to two ports of a bridge",

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { printConfig } from "../../src/control/config/print.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
+import { UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 
 const WRITTEN = `
@@ -14,7 +15,7 @@ bridges:
     ports:
       client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
       client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472, ttl: 9, tos: 0xb8 }
-      br0:     { type: tap, address: 192.168.0.103/24, mtu: 1450 }
+      br0:     { type: tap, address: 192.168.0.103/24, mtu: 1450, impair_out: { delay: 1500us, loss: 0.50%, rate: 2000kbit } }
     mirrors:
       m0: { select_all: true, output: { tap: mirror0 } }
       m1:
@@ -35,7 +36,7 @@ bridges:
     ports:
       client1: { type: vxlan, vni: 4100, remote: 10.122.0.22 }
       client2: { type: vxlan, vni: 4101, remote: 10.122.3.152, local: 10.122.1.104, dstport: 8472, ttl: 9, tos: 184 }
-      br0: { type: tap, address: [ 192.168.0.103/24 ], mtu: 1450 }
+      br0: { type: tap, address: [ 192.168.0.103/24 ], mtu: 1450, impair_out: { delay: 1500us, loss: 0.5%, rate: 2mbit } }
     mirrors:
       m0: { select_all: true, output: { tap: mirror0 } }
       m1: { select_src_port: [ client1 ], select_dst_port: [ client1 ], select_vlan: [ 0, 10 ], sample: 10, snaplen: 128, output: { pcapng: /tmp/m1.pcapng, rotate_bytes: 100000000, files: 3 } }
@@ -84,6 +85,8 @@ describe("a configuration means", () => {
         ttl: 64,
         tos: 0,
         policy: OPEN_POLICY,
+        impairIn: null,
+        impairOut: null,
         fdb: [],
       },
       {
@@ -97,6 +100,8 @@ describe("a configuration means", () => {
         ttl: 9,
         tos: 184,
         policy: OPEN_POLICY,
+        impairIn: null,
+        impairOut: null,
         fdb: [],
       },
       {
@@ -106,6 +111,8 @@ describe("a configuration means", () => {
         addresses: ["192.168.0.103/24"],
         mtuBytes: 1450,
         policy: OPEN_POLICY,
+        impairIn: null,
+        impairOut: { ...UNIMPAIRED, delayUs: 1500, lossPercent: 0.5, rateBitsPerSecond: 2e6 },
         fdb: [],
       },
     ]);
@@ -148,6 +155,34 @@ describe("a configuration means", () => {
   ])("ageing %s is %i seconds", (text, seconds) => {
     const config = parseConfig(`bridges: { br0: { ageing: ${text} } }`, "F");
     expect(specsOf(config).bridges[0]!.ageingSeconds).toBe(seconds);
+  });
+  test.each([
+    ["delay: 250us", { delayUs: 250 }],
+    ["delay: 1.5s, jitter: 20 ms", { delayUs: 1_500_000, jitterUs: 20_000 }],
+    ["loss: 33.333333%", { lossPercent: 33.333333 }],
+    [
+      "delay: 1ms, reorder: 25%, duplicate: 100%",
+      { delayUs: 1000, reorderPercent: 25, duplicatePercent: 100 },
+    ],
+    ["rate: 1.5gbit, limit: 5", { rateBitsPerSecond: 1.5e9, limitFrames: 5 }],
+    ["rate: 512kbit, seed: 4294967295", { rateBitsPerSecond: 512_000, seed: 4_294_967_295 }],
+  ])("impair_in: { %s } is what tc-netem would do, and is printed so that it reads back", (text, words) => {
+    const config = parseConfig(
+      `bridges: { br0: { ports: { p: { type: tap, impair_in: { ${text} } } } } }`,
+      "F",
+    );
+    expect(specsOf(config).ports[0]).toMatchObject({
+      impairIn: { ...UNIMPAIRED, ...words },
+      impairOut: null,
+    });
+    expect(parseConfig(printConfig(config), "F")).toEqual(config);
+  });
+  test.each(["", "seed: 3", "delay: 0, loss: 0%, jitter: 0ms"])("impair_in: { %s } is nothing", (text) => {
+    const config = parseConfig(
+      `bridges: { br0: { ports: { p: { type: tap, impair_in: { ${text} } } } } }`,
+      "F",
+    );
+    expect(specsOf(config).ports[0]).toMatchObject({ impairIn: null });
   });
   test.each([
     ["4096", 4096],

@@ -28,6 +28,8 @@ describe("a scrape", () => {
       'vxswitch_port_receive_bytes_total{bridge="br0",port="client1"} 1000',
       'vxswitch_port_transmit_packets_total{bridge="br0",port="client1"} 20',
       'vxswitch_port_transmit_bytes_total{bridge="br0",port="client1"} 2000',
+      'vxswitch_port_impair_duplicates_total{bridge="br0",port="client1"} 0',
+      'vxswitch_port_impair_held{bridge="br0",port="client1"} 0',
       'vxswitch_port_up{bridge="br0",port="client1"} 1',
       'vxswitch_fdb_entries{bridge="br0"} 0',
       'vxswitch_fdb_learned_total{bridge="br0"} 5',

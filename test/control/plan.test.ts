@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { SwitchSpec } from "../../src/control/config/specs.ts";
 import { keyOf, plan } from "../../src/control/plan.ts";
 import { planText } from "../../src/control/plan-text.ts";
+import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import type { BridgeSpec, MirrorSpec, PortSpec } from "../../src/dataplane/spec.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
@@ -53,7 +54,7 @@ function deal(
   const devices = new Set<string>();
   const left = [...tunnels];
   // One of them differs between two plans, so that some ports change by their policy alone.
-  const common = { policy: { ...OPEN_POLICY, isolated: isTap[0] }, fdb: [] };
+  const common = { policy: { ...OPEN_POLICY, isolated: isTap[0] }, impairIn: null, impairOut: null, fdb: [] };
   return places.flatMap((place, index): PortSpec[] => {
     if (isTap[index] && !devices.has(place.name)) {
       devices.add(place.name);
@@ -164,6 +165,8 @@ const vxlan = (name: string, vni: number): PortSpec => {
     ttl: 64,
     tos: 0,
     policy: OPEN_POLICY,
+    impairIn: null,
+    impairOut: null,
     fdb: [],
   };
 };
@@ -174,6 +177,8 @@ const tap = (name: string): PortSpec => ({
   addresses: [],
   mtuBytes: null,
   policy: OPEN_POLICY,
+  impairIn: null,
+  impairOut: null,
   fdb: [],
 });
 const mirrorOf = (port: string): MirrorSpec => ({
@@ -212,6 +217,20 @@ describe("a plan reads", () => {
     expect(steps(ofPorts(vxlan("p", 4100)), ofPorts(vxlan("p", 4101)))).toEqual([
       "~ port br0/p vni 4100 -> 4101",
     ]);
+  });
+  test("an impairment comes, changes and goes in place, in the words of the file", () => {
+    const impaired = (words: Partial<Impairment>) => ({
+      ...vxlan("p", 4100),
+      impairIn: { ...UNIMPAIRED, delayUs: 10_000, ...words },
+    });
+    const slow = ofPorts(impaired({}));
+    expect(steps(ofPorts(vxlan("p", 4100)), slow)).toEqual(["~ port br0/p impair_in none -> delay 10ms"]);
+    expect(
+      steps(slow, ofPorts(impaired({ jitterUs: 1500, lossPercent: 0.5, rateBitsPerSecond: 1e8 }))),
+    ).toEqual(["~ port br0/p impair_in delay 10ms -> delay 10ms jitter 1500us loss 0.5% rate 100mbit"]);
+    expect(steps(null, slow)[1]).toBe(
+      "+ port br0/p vxlan vni 4100 remote 10.0.0.1 dstport 4789 impair_in delay 10ms",
+    );
   });
   test("a changed bridge changes in place", () => {
     const old = { ...ofPorts(), bridges: [BR0] };

@@ -8,6 +8,8 @@ import {
   bridgeCounter,
   DROPS,
   FLOOD_COPIES,
+  IMPAIR_DUPLICATES,
+  IMPAIR_HELD,
   portCounter,
   RX_PACKETS,
   TOO_BIG_REPLIES,
@@ -26,6 +28,7 @@ import {
 import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
+import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
@@ -212,6 +215,13 @@ export class Lab {
     this.bringUp(name);
   }
 
+  /** What the cables of a port do to frames from now on; null = nothing. */
+  impair(name: string, incoming: Partial<Impairment> | null, outgoing: Partial<Impairment> | null): void {
+    const whole = (words: Partial<Impairment> | null) => words && { ...UNIMPAIRED, ...words };
+    const { index } = this.port(name);
+    this.apply({ op: "impair-port", port: index, incoming: whole(incoming), outgoing: whole(outgoing) });
+  }
+
   /** Nothing is to pass a port from now on, or again. */
   setQuarantined(name: string, isQuarantined: boolean): void {
     this.port(name).isQuarantined = isQuarantined;
@@ -281,10 +291,12 @@ export class Lab {
     this.receiveRaw(underlay, { bytes, remote });
   }
 
-  /** Lets a little time pass, as a turn of the loop tells it. */
+  /** Lets a little time pass, as a turn of the loop tells it, and what is held long enough go on. */
   passUs(us: number): void {
     this.nowUs = (this.nowUs + us) | 0;
-    this.engine.forwarder.setMicroseconds(this.nowUs);
+    const { forwarder } = this.engine;
+    forwarder.setMicroseconds(this.nowUs);
+    while (forwarder.release() > 0);
   }
 
   /** Lets time pass and the switch look at its clock, as it does once a second. */
@@ -366,11 +378,20 @@ export class Lab {
     return this.counters[bridgeCounter(this.bridgeIndex(bridge)) + counter];
   }
 
+  /** Frames that the cables of a port hold, and duplicates that they have made. */
+  held(port: string): { held: number; duplicates: number } {
+    const at = portCounter(this.port(port).index);
+    return { held: this.counters[at + IMPAIR_HELD], duplicates: this.counters[at + IMPAIR_DUPLICATES] };
+  }
+
   largestTransmitCount(port: string): number {
     return this.port(port).device.largestTransmitCount;
   }
 
-  /** received + flood copies + replies = delivered + dropped, for each bridge; and what the underlay took in went to a port or not. */
+  /**
+   * received + flood copies + duplicates + replies = delivered + dropped + held, for each bridge; and what the underlay took in
+   * went to a port or not.
+   */
   expectConservation(): void {
     const at = (port: number, counter: number): number => this.counters[portCounter(port) + counter];
     const dropped = (port: number): number =>
@@ -382,8 +403,9 @@ export class Lab {
       const received = sum(ports, (port) => at(port, RX_PACKETS));
       const delivered = sum(ports, (port) => at(port, TX_PACKETS));
       const copies = this.counters[bridgeCounter(bridge) + FLOOD_COPIES];
-      const replies = sum(ports, (port) => at(port, TOO_BIG_REPLIES));
-      expect(received + copies + replies, `conservation of ${name}`).toBe(delivered + sum(ports, dropped));
+      const made = sum(ports, (port) => at(port, TOO_BIG_REPLIES) + at(port, IMPAIR_DUPLICATES));
+      const gone = delivered + sum(ports, (port) => dropped(port) + at(port, IMPAIR_HELD));
+      expect(received + copies + made, `conservation of ${name}`).toBe(gone);
     }
     const overlay = this.allPorts.filter((port) => port.ingress !== null);
     const received = sum(overlay, (port) => at(port, RX_PACKETS)) + dropped(UNDERLAY_PORT);

@@ -65,6 +65,24 @@ test("a ring is told before the loop blocks, and wakes it", () => {
   expect(told).toBeGreaterThan(0);
 });
 
+test("the loop sleeps until a cable has something to release, and releases it", () => {
+  const untilUs = [30_000, 10_000];
+  const slept: number[] = [];
+  let released = 0;
+  run([], 0, {
+    release: () => (untilUs.length === 1 && released === 0 ? ++released : 0),
+    untilDueUs: (atMostUs) => {
+      slept.push(atMostUs);
+      return untilUs.shift() ?? 0;
+    },
+  });
+  expect(released).toBe(1);
+  expect(batches).toBe(1);
+  expect(slept.length).toBeGreaterThan(1);
+  // Never beyond the next second, when the host is to be told.
+  expect(Math.max(...slept)).toBeLessThanOrEqual(1_000_000);
+});
+
 /** What it finds at each look, and then nothing. */
 function ring(counts: number[]): Device {
   return device(true, () => counts.shift() ?? 0);
@@ -89,13 +107,16 @@ function open(): WakeUp {
 }
 
 /** Runs the loop for some turns more than any device has something in. */
-function run(devices: Device[], spinUs = SPIN_ALWAYS_US): void {
+function run(devices: Device[], spinUs = SPIN_ALWAYS_US, holding: Partial<Forwarder> = {}): void {
   const wakeUp = open();
   let turns = 0;
   const forwarder: Forwarder = {
     forward: (index, count) => void forwarded.push(`${index}: ${count}`),
+    release: () => 0,
+    untilDueUs: (atMostUs) => atMostUs,
     setTime: () => {},
     setMicroseconds: () => {},
+    ...holding,
   };
   const loop = new Loop(forwarder, wakeUp, new TurnClock(), spinUs, {
     answer: () => false,

@@ -155,7 +155,7 @@ export function receive(
 ): { bytes: Buffer; row: Int32Array }[] {
   const poller = new Poller([underlay.fd]);
   const got: { bytes: Buffer; row: Int32Array }[] = [];
-  while (poller.wait(got.length < count ? PATIENCE_MS : GRACE_MS) > 0) {
+  while (poller.wait(1000 * (got.length < count ? PATIENCE_MS : GRACE_MS)) > 0) {
     const rows = underlay.receive();
     expect(rows).toBeGreaterThanOrEqual(0);
     for (let at = 0; at < rows << FRAME_SHIFT; at += FRAME_WORDS) {

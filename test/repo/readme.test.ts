@@ -3,11 +3,13 @@
 import { expect, test } from "vitest";
 import { gatherOption, type Options } from "../../src/control/cli/options.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
+import { impairmentWords } from "../../src/control/config/impairment.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
 import { validate } from "../../src/control/config/validate.ts";
 import { addThing, setPort } from "../../src/control/edits.ts";
 import { policyWords } from "../../src/control/policy-words.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
+import { UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { read } from "./sources.ts";
 
@@ -22,10 +24,10 @@ function example() {
   return parseConfig(EXAMPLES.filter((line) => !COMMANDS.includes(line)).join("\n"), "README.md");
 }
 
-test("the example is a valid configuration, and its guest is isolated and locked", () => {
+test("the example is a valid configuration, and its guest is isolated and locked, its far client impaired", () => {
   const config = example();
   const { bridges, ports, mirrors } = specsOf(config);
-  expect([bridges.length, ports.length, mirrors.length]).toEqual([1, 4, 4]);
+  expect([bridges.length, ports.length, mirrors.length]).toEqual([1, 5, 4]);
   expect(mirrors.map(({ output }) => output.type)).toEqual(["tap", "pcapng", "vxlan", "erspan"]);
   expect(mirrors[0].filter).toMatchObject({ expression: "icmp or tcp port 80" });
   expect(mirrors[1]).toMatchObject({ sampleEvery: 10, snaplenBytes: 128 });
@@ -33,6 +35,10 @@ test("the example is a valid configuration, and its guest is isolated and locked
   expect(ports.find(({ name }) => name === "guest")).toMatchObject({
     policy: { ...OPEN_POLICY, isolated: true, locked: true },
     fdb: [{ vlan: 0, mac: "02:00:00:00:00:1e" }],
+  });
+  expect(ports.find(({ name }) => name === "far")).toMatchObject({
+    impairIn: { ...UNIMPAIRED, delayUs: 10_000, jitterUs: 2000, lossPercent: 1 },
+    impairOut: { ...UNIMPAIRED, rateBitsPerSecond: 1e8, limitFrames: 500, seed: 7 },
   });
 });
 
@@ -62,6 +68,20 @@ test("every word of what a port may do stands there, with the value that it has 
     const row = rows.find((line) => line.includes(`\`${word}\``)) ?? "";
     expect(row.split("|")[2]?.trim(), word).toBe(String(policyWords(OPEN_POLICY)[word]));
   }
+});
+
+test("every word of an impairment stands there, with the value that it has unless given", () => {
+  const table = CONFIGURATION.slice(CONFIGURATION.indexOf("An impaired cable"));
+  const rows = table.split("\n").filter((line) => line.startsWith("| `"));
+  const given = rows.flatMap((row) => {
+    const [, words, values] = row.split("|") as [string, string, string];
+    const defaults = values.split(",").map((value) => value.trim());
+    return Array.from(words.matchAll(/`([a-z]+)`/g), ([, word], index) => [word, defaults[index]]);
+  });
+  const usual = Object.entries(impairmentWords(UNIMPAIRED));
+  expect(Object.fromEntries(given)).toEqual(
+    Object.fromEntries(usual.map(([word, value]) => [word, String(value ?? "none")])),
+  );
 });
 
 test("drop reasons that it names exist", () => {

@@ -1,4 +1,5 @@
 // The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
+import { impairmentText } from "../config/impairment.ts";
 import { unusualMarks } from "../plan-text.ts";
 import { unusualPolicy } from "../policy-words.ts";
 import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
@@ -31,9 +32,13 @@ export function overviewText(overview: Overview): string {
 
 function portLine(port: PortView): string {
   const { type, vni, remote, local, dstport, mtu } = port;
-  const policy = unusualPolicy(port);
+  const policy = { ...unusualPolicy(port), ...impairments(port) };
   if (type === "tap") return `type tap ${setPairs({ mtu, ...policy })}`;
   return `type vxlan ${setPairs({ vni, remote, local, dstport, ...unusualMarks(port), ...policy })}`;
+}
+
+function impairments(port: PortView): Record<string, string> {
+  return { impair_in: impairmentText(port.impair_in), impair_out: impairmentText(port.impair_out) };
 }
 
 function reasonLines({ state, reason }: { state: string; reason: string }): string[] {
@@ -63,7 +68,13 @@ export function portsText(ports: readonly PortView[]): string {
   ]);
   const down = ports.filter(({ state }) => state === "down");
   const reasons = down.map(({ bridge, port, reason }) => `${bridge}/${port} is down: ${reason}\n`);
-  return table([...headings, ...counted], rows) + reasons.join("");
+  const impaired = ports.filter((port) => port.impair_in !== null || port.impair_out !== null);
+  return table([...headings, ...counted], rows) + reasons.join("") + impaired.map(impairedLine).join("");
+}
+
+function impairedLine(port: PortView): string {
+  const counted = `${port.impair_held} frames held, ${port.impair_duplicates} duplicates made`;
+  return `${port.bridge}/${port.port} is impaired: ${setPairs(impairments(port))} (${counted})\n`;
 }
 
 function sum(values: readonly number[]): number {

@@ -2,6 +2,7 @@
 // the faults it finds, so one reading reports them all.
 import { type Fault, type Path, pathText } from "./fault.ts";
 import { filterFaults } from "./filter.ts";
+import { usOf } from "./impairment.ts";
 import * as limit from "./limits.ts";
 import type { Config, MirrorConfig, PortConfig, VxlanPortConfig } from "./schema.ts";
 import { DEVICE_NAME_EXPECTED, isDeviceName, sameFamily } from "./values.ts";
@@ -21,6 +22,7 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
     ...duplicateAddresses(config),
     ...burstsWithoutRate(config),
     ...ports(config).flatMap(({ path, value }) => vlanFaults(path, value)),
+    ...idleImpairments(config),
     ...boundTwice(config),
     ...tooManyBound(config),
     ...unknownMirrorPorts(config, portDeclared),
@@ -154,6 +156,28 @@ function burstsWithoutRate(config: Config): Fault[] {
     pairs
       .filter(([burst, rate]) => value[burst] && !value[rate])
       .map(([burst, rate]) => ({ path: [...path, burst], expected: `${rate} beside it`, got: "no rate" })),
+  );
+}
+
+/** Words that say something about a delay, or about what is held, where there is none. */
+function idleImpairments(config: Config): Fault[] {
+  return ports(config).flatMap(({ path, value }) =>
+    (["impair_in", "impair_out"] as const).flatMap((key): Fault[] => {
+      const { delay, jitter, reorder, rate, limit } = value[key] ?? {};
+      const fault = (word: string, expected: string, got: string) => {
+        return { path: [...path, key, word], expected, got };
+      };
+      const none = "no delay";
+      return [
+        ...(usOf(jitter) > usOf(delay)
+          ? [fault("jitter", "a delay of at least as much beside it", delay ?? none)]
+          : []),
+        ...(reorder && usOf(delay) === 0 ? [fault("reorder", "delay beside it", none)] : []),
+        ...(limit && usOf(delay) === 0 && !rate
+          ? [fault("limit", "delay or rate beside it", "neither")]
+          : []),
+      ];
+    }),
   );
 }
 

@@ -37,6 +37,12 @@ export const POLICING_KBIT_BURST_MAX = 2_000_000;
 export const POLICING_KPKTS_MAX = 1_000_000;
 export const POLICING_KPKTS_BURST_MAX = 2000;
 export const STORM_FRAMES_MAX = 2_000_000;
+export const IMPAIR_DELAY_US_MAX = 10_000_000;
+export const IMPAIR_RATE_BITS_MIN = 1000;
+export const IMPAIR_RATE_BITS_MAX = 100e9;
+/** Fewer than a forwarding thread can hold at all (HELD_FRAMES_MAX of frames.ts). */
+export const IMPAIR_LIMIT_MAX = 100_000;
+export const IMPAIR_SEED_MAX = 2 ** 32 - 1;
 /** In the file, of one port. */
 export const BOUND_ADDRESSES_MAX = 1024;
 

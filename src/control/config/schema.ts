@@ -2,6 +2,7 @@
 // one part demands of another is in cross-checks.ts. What comes out of the schema is valid input to it again, which
 // is how a change of the running switch is checked by the same rules as a file.
 import * as z from "zod";
+import { impairmentKeys } from "./impairment.ts";
 import * as limit from "./limits.ts";
 import {
   absolutePath,
@@ -60,6 +61,11 @@ const underlay = mapping({
 
 const vlanIds = oneOrMany(whole(0, limit.VLAN_MAX, "a VLAN ID, a whole number"), limit.VLAN_MAX + 1);
 
+const impairment = mapping(impairmentKeys).optional();
+
+/** What is done to the frames that a port receives and transmits. */
+const impairments = { impair_in: impairment, impair_out: impairment };
+
 /** What a port may do in its bridge, in the words of bridge(8) and Open vSwitch; and addresses bound to the port. */
 const policy = {
   vlan_mode: word("access", "trunk", "native-tagged", "native-untagged").optional(),
@@ -95,6 +101,7 @@ const vxlanPort = mapping({
   /** What is done with VLAN tags of the frames inside. */
   inner_vlan: word("pass", "strip", "drop").optional(),
   ...policy,
+  ...impairments,
 });
 
 const tapPort = mapping({
@@ -103,6 +110,7 @@ const tapPort = mapping({
   /** Left out: what the VXLAN ports of the bridge can carry. */
   mtu: whole(limit.MTU_BYTES_MIN, limit.MTU_BYTES_MAX, "an MTU in bytes").optional(),
   ...policy,
+  ...impairments,
 });
 
 const port = z.discriminatedUnion("type", [vxlanPort, tapPort], {

@@ -2,6 +2,7 @@
 import type { BridgeSpec, FilterSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
 import { policyOf } from "../policy-words.ts";
 import { filterProgram } from "./filter.ts";
+import { impairmentOf } from "./impairment.ts";
 import { ROTATE_FILES_DEFAULT, TTL_DEFAULT, VXLAN_DSTPORT_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
 import { boundAddressOf } from "./values.ts";
@@ -43,6 +44,7 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
       addresses: port.address ?? [],
       mtuBytes: port.mtu ?? null,
       policy: policyOf(port),
+      ...impairmentsOf(port),
       fdb: (port.fdb ?? []).map(boundAddressOf),
     };
   }
@@ -57,8 +59,13 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     ttl: port.ttl ?? TTL_DEFAULT,
     tos: port.tos ?? 0,
     policy: policyOf(port),
+    ...impairmentsOf(port),
     fdb: (port.fdb ?? []).map(boundAddressOf),
   };
+}
+
+function impairmentsOf(port: PortConfig): Pick<PortSpec, "impairIn" | "impairOut"> {
+  return { impairIn: impairmentOf(port.impair_in), impairOut: impairmentOf(port.impair_out) };
 }
 
 function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorSpec {

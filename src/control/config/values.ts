@@ -8,7 +8,7 @@ import type { BoundAddress } from "../../dataplane/spec.ts";
 import * as limit from "./limits.ts";
 
 /** A value that `parse` understands; undefined = it does not. */
-function parsed<T>(expected: string, parse: (value: unknown) => T | undefined) {
+export function parsed<T>(expected: string, parse: (value: unknown) => T | undefined) {
   return z.unknown().transform((value, context): T => {
     const result = parse(value);
     if (result !== undefined) return result;

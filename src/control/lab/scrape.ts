@@ -1,6 +1,7 @@
 // Reads the switch's metrics as a monitoring system would, and checks the promise behind them: every frame received is
 // delivered or dropped with a reason, where a flooded frame counts once as received and once per copy as delivered, and an
-// answer of the switch's own (ICMP: too big) is delivered without having been received.
+// answer of the switch's own (ICMP: too big) is delivered without having been received, as is a duplicate that an impaired
+// cable makes; what such a cable holds is yet to be delivered.
 
 export interface Sample {
   readonly name: string;
@@ -37,8 +38,11 @@ export interface Balance {
   readonly copies: number;
   /** Of the switch's own. */
   readonly replies: number;
+  /** Made by impaired cables; `held` is what those hold. */
+  readonly duplicates: number;
   readonly delivered: number;
   readonly dropped: number;
+  readonly held: number;
 }
 
 /** The account of every bridge in a scrape. */
@@ -52,8 +56,10 @@ export function balances(samples: readonly Sample[]): Balance[] {
     received: sum(samples, received, { bridge }),
     copies: sum(samples, "vxswitch_flood_copies_total", { bridge }),
     replies: sum(samples, "vxswitch_port_too_big_replies_total", { bridge }),
+    duplicates: sum(samples, "vxswitch_port_impair_duplicates_total", { bridge }),
     delivered: sum(samples, "vxswitch_port_transmit_packets_total", { bridge }),
     dropped: sum(samples, "vxswitch_drops_total", { bridge }),
+    held: sum(samples, "vxswitch_port_impair_held", { bridge }),
   }));
 }
 
@@ -62,6 +68,7 @@ export function isBalanced(balance: Balance): boolean {
 }
 
 /** Frames that are missing, positive, or that came of nothing, negative. */
-export function differenceOf({ received, copies, replies, delivered, dropped }: Balance): number {
-  return received + copies + replies - delivered - dropped;
+export function differenceOf(balance: Balance): number {
+  const { received, copies, replies, duplicates, delivered, dropped, held } = balance;
+  return received + copies + replies + duplicates - delivered - dropped - held;
 }

@@ -12,6 +12,7 @@ import type {
   VtepStatus,
   WorkerStatus,
 } from "../../dataplane/spec.ts";
+import { impairmentWords } from "../config/impairment.ts";
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
 import { keyOf } from "../plan.ts";
@@ -90,11 +91,15 @@ function portView(port: PortStatus) {
     ttl: port.ttl,
     tos: port.tos,
     ...policyWords(port.policy),
+    impair_in: port.impairIn && impairmentWords(port.impairIn),
+    impair_out: port.impairOut && impairmentWords(port.impairOut),
     rx_packets: port.rxPackets,
     rx_bytes: port.rxBytes,
     tx_packets: port.txPackets,
     tx_bytes: port.txBytes,
     too_big_replies: port.tooBigReplies,
+    impair_duplicates: port.impairDuplicates,
+    impair_held: port.impairHeld,
     drops: port.drops,
   };
 }

@@ -1,12 +1,25 @@
 // What the engines must be told about one port.
+import { type Impairment, seedOfPort } from "../impairment.ts";
 import { parseFdbAddress } from "../mac.ts";
-import type { BoundAddress } from "../spec.ts";
+import type { BoundAddress, PortSpec } from "../spec.ts";
 import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
 import { deviceOf, type Port } from "./port.ts";
 
 /** The port and the device that is its own, if it has one; in the order in which they are told. */
 export function portCommands(port: Port, workers: number): ForwardingCommand[] {
-  return [...deviceCommands(port, workers), addPortCommand(port)];
+  return [...deviceCommands(port, workers), addPortCommand(port), ...impairCommands(port)];
+}
+
+/** Of the port's cables; nothing if they are not impaired, nor have been (`before`). */
+export function impairCommands({ index, spec }: Port, before: PortSpec = spec): ForwardingCommand[] {
+  const impairments = [before.impairIn, before.impairOut, spec.impairIn, spec.impairOut];
+  if (impairments.every((impairment) => impairment === null)) return [];
+  const [incoming, outgoing] = [seeded(spec, spec.impairIn), seeded(spec, spec.impairOut)];
+  return [{ op: "impair-port", port: index, incoming, outgoing }];
+}
+
+function seeded({ bridge, name }: PortSpec, impairment: Impairment | null): Impairment | null {
+  return impairment && { ...impairment, seed: seedOfPort(impairment.seed, bridge, name) };
 }
 
 /** Of the device that is a port's own; one of the workers receives from it. */

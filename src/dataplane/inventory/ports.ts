@@ -28,7 +28,13 @@ import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
 import { Paths } from "./paths.ts";
 import { deviceOf, NO_DEVICE, type Opened, type Port } from "./port.ts";
-import { addPortCommand, deviceCommands, portCommands, unbindCommand } from "./port-commands.ts";
+import {
+  addPortCommand,
+  deviceCommands,
+  impairCommands,
+  portCommands,
+  unbindCommand,
+} from "./port-commands.ts";
 import { Retry } from "./retry.ts";
 import { Rings, type RingVtep } from "./rings.ts";
 import { changeAddresses, makeTap } from "./taps.ts";
@@ -124,7 +130,11 @@ export class Ports {
       this.writeMarks(port.destination, spec);
       this.refreshPath(port.destination);
     }
-    await this.options.send([unbindCommand(port, before.fdb), addPortCommand(port)]);
+    await this.options.send([
+      unbindCommand(port, before.fdb),
+      addPortCommand(port),
+      ...impairCommands(port, before),
+    ]);
   }
 
   async del(bridge: string, name: string): Promise<void> {
@@ -381,7 +391,7 @@ export class Ports {
 
 /** Whether nothing of a port has to be opened anew. */
 function changesInPlace(before: PortSpec, after: PortSpec): boolean {
-  const { policy, fdb } = before;
+  const { policy, impairIn, impairOut, fdb } = before;
   const marks = before.type === "vxlan" ? { ttl: before.ttl, tos: before.tos } : {};
-  return isDeepStrictEqual(before, { ...after, policy, fdb, ...marks });
+  return isDeepStrictEqual(before, { ...after, policy, impairIn, impairOut, fdb, ...marks });
 }

@@ -1,6 +1,13 @@
-// All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots and a staging area. A frame is
-// an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
-import { ANSWER_BYTES, ANSWERS_MAX, FORMS_BYTES, type PacketMemory, SLOT_COUNT } from "../frames.ts";
+// All packet memory: one mapped region, seen as one ArrayBuffer and cut into receive slots, a staging area and room for held
+// frames. A frame is an integer offset in it. Everything is mapped at start; untouched pages cost nothing.
+import {
+  ANSWER_BYTES,
+  ANSWERS_MAX,
+  FORMS_BYTES,
+  HELD_BYTES,
+  type PacketMemory,
+  SLOT_COUNT,
+} from "../frames.ts";
 import { RINGS_MAX } from "../limits.ts";
 import { native } from "./native.ts";
 
@@ -20,7 +27,7 @@ export const RING_ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
 const ANSWERS_BYTES = ANSWERS_MAX * ANSWER_BYTES;
 /** Of an arena without rings. Rings begin at a whole page, which may be as large as 64 KiB. */
 export const ARENA_BYTES =
-  (SLOT_BYTES * SLOT_COUNT + ANSWERS_BYTES + FORMS_BYTES + STAGING_BYTES + 65_535) & ~65_535;
+  (SLOT_BYTES * SLOT_COUNT + ANSWERS_BYTES + FORMS_BYTES + STAGING_BYTES + HELD_BYTES + 65_535) & ~65_535;
 
 export interface Arena extends PacketMemory {
   readonly slotBase: number;
@@ -33,13 +40,15 @@ export interface Arena extends PacketMemory {
 export function arenaOver(buffer: ArrayBuffer): Arena {
   const answersAt = SLOT_BYTES * SLOT_COUNT;
   const formsAt = answersAt + ANSWERS_BYTES;
+  const stagingAt = formsAt + FORMS_BYTES;
   return {
     bytes: new Uint8Array(buffer),
     view: new DataView(buffer),
     slotBase: 0,
     answersAt,
     formsAt,
-    staging: new Uint8Array(buffer, formsAt + FORMS_BYTES, STAGING_BYTES),
+    staging: new Uint8Array(buffer, stagingAt, STAGING_BYTES),
+    heldAt: stagingAt + STAGING_BYTES,
     ringBase: ARENA_BYTES,
   };
 }

@@ -24,7 +24,7 @@ export interface Native {
   /** Jobs are (offset in source, offset in target, bytes); returns how many fitted. */
   copyFrames(source: Bytes, target: Bytes, jobs: Words, count: number): number;
   /** poll(2): `ready[i]` becomes the events of `fds[i]`; -1 waits for ever. */
-  pollWait(fds: Words, ready: Words, count: number, timeoutMs: number): number;
+  pollWait(fds: Words, ready: Words, count: number, timeoutUs: number): number;
   /** Microseconds of the monotonic clock, modulo 2^32; `wall` becomes [seconds, microseconds] since 1970. */
   readClock(wall: Words): number;
   wakeOpen(): number;

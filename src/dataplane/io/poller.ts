@@ -16,9 +16,9 @@ export class Poller {
     this.readyView = this.native.view(this.ready);
   }
 
-  /** Returns how many are ready; 0 ms looks without waiting. */
-  wait(timeoutMs: number): number {
-    return this.native.pollWait(this.fdsView, this.readyView, this.count, timeoutMs);
+  /** Returns how many are ready; 0 us looks without waiting, -1 waits for ever. */
+  wait(timeoutUs: number): number {
+    return this.native.pollWait(this.fdsView, this.readyView, this.count, timeoutUs);
   }
 }
 

@@ -16,6 +16,7 @@ const { DESTINATION_MTU, DESTINATION_OVERHEAD, DESTINATION_SHIFT } = destination
 const {
   ANSWER_BYTES,
   ANSWERS_MAX,
+  DROPPED_PORT,
   FRAME_FLAGS,
   FRAME_GSO_TYPE,
   FRAME_LENGTH,
@@ -54,6 +55,8 @@ export function createTooBig(tables: Tables, { view, answersAt }: PacketMemory):
   /** Of a frame with several such copies, the first. */
   function note(frame: number, destination: number): void {
     if (count === ANSWERS_MAX || (count > 0 && notedFrames[count - 1] === frame)) return;
+    // The port that it came from went away while a cable held it.
+    if (frames[(frame << FRAME_SHIFT) + FRAME_PORT] === DROPPED_PORT) return;
     notedFrames[count] = frame;
     notedDestinations[count++] = destination;
   }

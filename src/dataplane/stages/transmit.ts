@@ -21,13 +21,16 @@ const { port_down, too_big } = Drop;
 export interface TransmitStage {
   /** Queues a copy of a frame (its row's number) for a destination; if that is down, it is dropped: false. */
   enqueue(frame: number, destination: number): boolean;
-  /** Transmits all that waits. */
+  /** Transmits all that waits, through the cables of impaired ports. */
   flush(): void;
+  /** Transmits all that waits and comes out of such a cable. */
+  flushReleased(): void;
 }
 
-/** `noteTooBig` hears of each copy that did not fit the way to its destination. */
+/** `impair` takes out of a list what does not leave now; `noteTooBig` hears of each copy that did not fit its way. */
 export function createTransmit(
   tables: Tables,
+  impair: (list: TransmitList) => void,
   noteTooBig: (frame: number, destination: number) => void,
 ): TransmitStage {
   const { frames, counters, destinations, devices, lists } = tables;
@@ -44,14 +47,25 @@ export function createTransmit(
       return false;
     }
     if (list.count === 0) waiting[waitingCount++] = device;
-    else if (list.count === COPIES_MAX) transmit(device, list);
+    else if (list.count === COPIES_MAX) impairAndTransmit(device, list);
     list.push(frame, destination);
     return true;
   }
 
   function flush(): void {
+    for (let i = 0; i < waitingCount; i++) impairAndTransmit(waiting[i], lists[waiting[i]] as TransmitList);
+    waitingCount = 0;
+  }
+
+  /** A batch of these fits any list. */
+  function flushReleased(): void {
     for (let i = 0; i < waitingCount; i++) transmit(waiting[i], lists[waiting[i]] as TransmitList);
     waitingCount = 0;
+  }
+
+  function impairAndTransmit(device: number, list: TransmitList): void {
+    if (tables.hasImpairedPort) impair(list);
+    if (list.count > 0) transmit(device, list);
   }
 
   function transmit(device: number, list: TransmitList): void {
@@ -92,5 +106,5 @@ export function createTransmit(
     return portCounter(destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT]);
   }
 
-  return { enqueue, flush };
+  return { enqueue, flush, flushReleased };
 }

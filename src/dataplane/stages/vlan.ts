@@ -37,7 +37,9 @@ const KEY_MASK = VLAN_ID_MASK << KEY_SHIFT;
 const NONE = -1;
 
 export interface VlanStage {
-  /** Puts the frames of a batch into the VLANs of their ports. */
+  /** Other frames stand in the rows: copies made of the last ones are not theirs. */
+  begin(): void;
+  /** Begins, and puts the frames of a batch into the VLANs of their ports. */
   classify(count: number): void;
   /** The row (its number) that has a frame as it leaves a port: its own, or that of a copy; -1 if the port does not carry its VLAN. */
   rowFor(frame: number, port: number): number;
@@ -152,5 +154,5 @@ export function createVlan(tables: Tables, packets: PacketMemory, makeRoom: () =
     return (frames[at + FRAME_SOURCE_KEY] >>> KEY_SHIFT) & VLAN_ID_MASK;
   }
 
-  return { classify, rowFor };
+  return { begin: startAnew, classify, rowFor };
 }

@@ -1,4 +1,5 @@
-// The forwarding thread's life: wait for devices, let each ready one deliver a batch, forward it, look at the clock.
+// The forwarding thread's life: wait for devices, let each ready one deliver a batch, forward it, look at the clock, release
+// what impaired cables have held long enough.
 // Spins briefly after the last frame, then blocks: an idle switch costs next to nothing. Where a look costs no call into
 // the kernel (rings), the loop looks in each turn; the others and the control thread are asked by poll(2), every so often
 // and before it blocks.
@@ -75,11 +76,11 @@ export class Loop {
         nextTickUs = (nowUs + TICK_US) | 0;
       }
       this.host.hear();
-      let frames = this.breatheRings();
+      let frames = this.forwarder.release() + this.breatheRings();
       const blocks = frames === 0 && since(lastFrameUs, nowUs) > this.spinUs;
       if (blocks || this.spinning.length === 0 || since(nextPollUs, nowUs) >= 0) {
         if (blocks) this.fallAsleep();
-        if (this.poller.wait(blocks ? ((since(nowUs, nextTickUs) + 999) / 1000) | 0 : 0) > 0) {
+        if (this.poller.wait(blocks ? this.forwarder.untilDueUs(since(nowUs, nextTickUs)) : 0) > 0) {
           if (this.poller.ready[0] !== 0 && !this.answer()) return;
           if (blocks) this.forwarder.setMicroseconds(this.clock.read());
           this.host.hear();

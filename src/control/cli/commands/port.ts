@@ -11,6 +11,8 @@ Examples:
   vxswitch port add br0 client3 type=vxlan vni=4100 remote=10.0.0.9
   vxswitch port add br0 tap0 type=tap address=192.168.0.103/24,fd00::103/64 mtu=1450
   vxswitch port set br0 client3 vni=4101 local=
+  vxswitch port set br0 client3 impair_in.delay=10ms impair_in.loss=1% impair_out.rate=100mbit
+  vxswitch port set br0 client3 impair_in.loss= impair_out=
   vxswitch port del br0 client3
 
 Changes last until the daemon stops; vxswitch show config prints them as a file.`;
