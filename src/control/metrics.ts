@@ -47,6 +47,13 @@ const DEFINITIONS: readonly Definition[] = [
     type: "gauge",
   },
   {
+    ...ofPorts("quarantined", "1 while the port is out of its bridge, for it is a part of a loop.", (port) =>
+      Number(port.quarantinedSecondsLeft > 0),
+    ),
+    type: "gauge",
+  },
+  ofPorts("quarantines_total", "Times that the port was quarantined.", (port) => port.quarantines),
+  {
     name: "vxswitch_drops_total",
     help: "Frames dropped, by reason. Those dropped before a port is known have an empty bridge and the port underlay.",
     labels: ["bridge", "port", "reason"],

@@ -15,7 +15,9 @@ const HASHED_BYTES = 96;
 const RECENT_US = 1_000_000;
 
 const EVIDENCE_BYTES = 128;
-const EVIDENCE_AT = (SLOTS << SLOT_SHIFT) * Int32Array.BYTES_PER_ELEMENT;
+/** Behind the slots: how many bytes are kept, then the bytes. */
+const EVIDENCE_LENGTH = SLOTS << SLOT_SHIFT;
+const EVIDENCE_AT = (EVIDENCE_LENGTH + 1) * Int32Array.BYTES_PER_ELEMENT;
 
 export type LoopsMemory = SharedArrayBuffer;
 
@@ -23,9 +25,10 @@ export function allocateLoops(): LoopsMemory {
   return new SharedArrayBuffer(EVIDENCE_AT + EVIDENCE_BYTES);
 }
 
-/** The first bytes of the frame that came back last, zeros behind it. */
+/** The first bytes of the frame that came back last; there has been one, whose Ethernet header is whole. */
 export function loopEvidence(memory: LoopsMemory): Buffer {
-  return Buffer.from(new Uint8Array(memory, EVIDENCE_AT, EVIDENCE_BYTES));
+  const length = new Int32Array(memory)[EVIDENCE_LENGTH];
+  return Buffer.from(new Uint8Array(memory, EVIDENCE_AT, length).slice());
 }
 
 export class Loops {
@@ -36,7 +39,7 @@ export class Loops {
 
   /** `view` is over the arena that frames are in. */
   constructor(memory: LoopsMemory, view: DataView) {
-    this.slots = new Int32Array(memory, 0, SLOTS << SLOT_SHIFT);
+    this.slots = new Int32Array(memory);
     this.evidence = new Uint8Array(memory, EVIDENCE_AT, EVIDENCE_BYTES);
     this.view = view;
   }
@@ -75,7 +78,7 @@ export class Loops {
 
   private keep(offset: number, length: number): void {
     const bytes = Math.min(length, EVIDENCE_BYTES);
-    this.evidence.fill(0, bytes);
+    this.slots[EVIDENCE_LENGTH] = bytes;
     for (let byte = 0; byte < bytes; byte++) this.evidence[byte] = this.view.getUint8(offset + byte);
   }
 }

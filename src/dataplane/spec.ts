@@ -172,6 +172,12 @@ export interface PortStatus {
   readonly impairDuplicates: number;
   /** Frames that its cable holds now. */
   readonly impairHeld: number;
+  /** Until frames pass again; 0 = the port is not quarantined. */
+  readonly quarantinedSecondsLeft: number;
+  /** How often it was quarantined since it is there. */
+  readonly quarantines: number;
+  /** The flooded frame that came back before the last quarantine: when, and its first bytes. */
+  readonly loopEvidence: { readonly wallMs: number; readonly frame: Buffer } | null;
   readonly drops: DropCounts;
 }
 

@@ -20,6 +20,10 @@ describe("show", () => {
     await harness.start();
     harness.dataplane.rows = [LEARNT];
     harness.dataplane.drops.set("br0/client1", { split_horizon: 3 });
+    harness.dataplane.loops.set("br0/client2", {
+      wallMs: 1_700_000_000_000,
+      frame: Buffer.from("00ff", "hex"),
+    });
     const json = async (what: string) => JSON.parse((await harness.run("show", what, "--json")).out);
     expect(await json("fdb")).toEqual([
       {
@@ -43,6 +47,12 @@ describe("show", () => {
       too_big_replies: 3,
     });
     expect(ports[0].drops).toEqual({ split_horizon: 3 });
+    expect(ports[0]).toMatchObject({ quarantined_seconds_left: 0, quarantines: 0, loop_evidence: null });
+    expect(ports[1]).toMatchObject({
+      quarantined_seconds_left: 12,
+      quarantines: 2,
+      loop_evidence: { time: "2023-11-14T22:13:20.000Z", frame: "00ff" },
+    });
     expect(await json("drops")).toMatchObject([{ port: "client1", reason: "split_horizon", count: 3 }]);
     expect(await json("mirrors")).toMatchObject([
       { mirror: "m0", packets: 6, drops: { queue: 1, output: 2 } },

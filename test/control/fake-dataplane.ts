@@ -9,6 +9,7 @@ import type {
   FdbRow,
   MirrorSpec,
   PortSpec,
+  PortStatus,
   StaticFdbSpec,
   SwitchStatus,
 } from "../../src/dataplane/spec.ts";
@@ -22,6 +23,8 @@ export class FakeDataplane implements Dataplane {
   /** Ports and mirrors, as bridge/name, that are to be down, and why. */
   readonly down = new Map<string, string>();
   readonly drops = new Map<string, DropCounts>();
+  /** Ports, as bridge/name, that are quarantined, and for which frame. */
+  readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
   rows: FdbRow[] = [];
   alive = true;
   closed = false;
@@ -131,6 +134,7 @@ export class FakeDataplane implements Dataplane {
         tooBigReplies: 3,
         impairDuplicates: 0,
         impairHeld: 0,
+        ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},
       })),
       mirrors: [...this.mirrors.values()].map((mirror) => ({
@@ -170,6 +174,12 @@ export class FakeDataplane implements Dataplane {
   #state(key: string): { state: "up" | "down"; reason: string } {
     const reason = this.down.get(key);
     return reason === undefined ? { state: "up", reason: "" } : { state: "down", reason };
+  }
+
+  #quarantine(key: string): Pick<PortStatus, "quarantinedSecondsLeft" | "quarantines" | "loopEvidence"> {
+    const evidence = this.loops.get(key);
+    if (evidence === undefined) return { quarantinedSecondsLeft: 0, quarantines: 0, loopEvidence: null };
+    return { quarantinedSecondsLeft: 12, quarantines: 2, loopEvidence: evidence };
   }
 
   fdb(): FdbRow[] {

@@ -81,6 +81,14 @@ describe("a scrape", () => {
     expect(text).not.toContain("client2");
     expect(text).not.toContain("m0");
   });
+  test("tells which ports are quarantined, and how often each was", async () => {
+    dataplane.loops.set("br0/client1", { wallMs: 0, frame: Buffer.alloc(60) });
+    const lines = (await scrape()).split("\n");
+    expect(lines).toContain('vxswitch_port_quarantined{bridge="br0",port="client1"} 1');
+    expect(lines).toContain('vxswitch_port_quarantined{bridge="br0",port="client2"} 0');
+    expect(lines).toContain('vxswitch_port_quarantines_total{bridge="br0",port="client1"} 2');
+    expect(lines).toContain('vxswitch_port_quarantines_total{bridge="br0",port="client2"} 0');
+  });
   test("has no MAC address for a label", async () => {
     dataplane.rows = [
       {

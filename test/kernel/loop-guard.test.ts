@@ -11,7 +11,16 @@ const TIMEOUT_MS = 10_000;
 const BROADCAST = "192.168.0.255";
 const ENDS = ["client1", "second"];
 
+interface Row extends PortRow {
+  quarantined_seconds_left: number;
+  quarantines: number;
+  loop_evidence: { time: string; frame: string } | null;
+}
+
 let lab: KernelLab;
+/** The end of the loop that is taken out. */
+let victim: string;
+const startedAt = new Date().toISOString();
 beforeAll(async () => {
   lab = await KernelLab.start({
     clients: [client(1), client(2)],
@@ -35,6 +44,16 @@ test("of the two ends of a loop one is quarantined, and says why", async () => {
   expect(quarantined[0].reason).toMatch(
     /^quarantined for 4 s, a loop: flooded frames come back here, .* type 0x\w{4}/,
   );
+  const [{ port, quarantined_seconds_left: left, loop_evidence: evidence }] = quarantined;
+  victim = port;
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThanOrEqual(QUARANTINE_SECONDS);
+  // An Ethernet header and more, whose first bytes the reason shows as well.
+  expect(evidence?.frame).toMatch(/^(\w\w){15,128}$/);
+  expect(quarantined[0].reason).toContain(evidence?.frame.slice(0, 2 * 14));
+  expect(evidence?.time.localeCompare(startedAt)).toBe(1);
+  expect(await lab.vxswitch("show")).toMatch(/\n +quarantines 1, \d s left, the last for a frame of 2\d+-/);
+  expect(await counted("quarantined")).toEqual({ [victim]: 1 });
   expect(await lab.drops("loop")).toBeGreaterThanOrEqual(3);
   expect(await lab.client2.ping(OWN_LEG.ipv4)).toBe(3);
 });
@@ -47,8 +66,23 @@ test("when the loop is gone the port comes back, and everybody reaches everybody
   expect(lab.running.log()).toContain("is quarantined no longer");
 });
 
-async function down(): Promise<(PortRow & { reason: string })[]> {
-  return (await lab.show<PortRow & { reason: string }>("ports")).filter(({ state }) => state === "down");
+test("what happened is told as long as the port is there", async () => {
+  expect(await counted("quarantined")).toEqual({});
+  expect(Object.keys(await counted("quarantines_total"))).toContain(victim);
+  const row = (await lab.show<Row>("ports")).find(({ port }) => port === victim);
+  expect(row).toMatchObject({ state: "up", quarantined_seconds_left: 0 });
+  expect(row?.quarantines).toBeGreaterThanOrEqual(1);
+  expect(row?.loop_evidence?.frame).toMatch(/^\w{30}/);
+});
+
+async function down(): Promise<Row[]> {
+  return (await lab.show<Row>("ports")).filter(({ state }) => state === "down");
+}
+
+/** The ports of which a metric is not 0. */
+async function counted(metric: string): Promise<Record<string, number>> {
+  const samples = (await lab.metrics()).filter(({ name }) => name === `vxswitch_port_${metric}`);
+  return Object.fromEntries(samples.filter(({ value }) => value > 0).map((s) => [s.labels.port, s.value]));
 }
 
 function tunnel(): string[] {

@@ -19,7 +19,8 @@ export function overviewText(overview: Overview): string {
     const options = `ageing ${ageing}s, addresses ${entries} of ${maxaddress}${bpdu}${guard}`;
     lines.push(`    Bridge ${bridge}`, `        ${options}`);
     for (const port of ports.filter((port) => port.bridge === bridge)) {
-      lines.push(`        Port ${port.port}`, `            ${portLine(port)}`, ...reasonLines(port));
+      lines.push(`        Port ${port.port}`, `            ${portLine(port)}`);
+      lines.push(...reasonLines(port), ...quarantineLines(port));
     }
     for (const mirror of mirrors.filter((mirror) => mirror.bridge === bridge)) {
       const selected = pairs(mirror.select);
@@ -43,6 +44,17 @@ function impairments(port: PortView): Record<string, string> {
 
 function reasonLines({ state, reason }: { state: string; reason: string }): string[] {
   return state === "up" ? [] : [`            down: ${reason}`];
+}
+
+/** Of a port that was quarantined, now or before; `show ports --json` has the bytes. */
+function quarantineLines({
+  quarantines,
+  quarantined_seconds_left: seconds,
+  loop_evidence: last,
+}: PortView): string[] {
+  if (quarantines === 0) return [];
+  const left = seconds === 0 ? "" : `, ${seconds} s left`;
+  return [`            quarantines ${quarantines}${left}, the last for a frame of ${last?.time}`];
 }
 
 /** Without what is not set. */

@@ -100,8 +100,15 @@ function portView(port: PortStatus) {
     too_big_replies: port.tooBigReplies,
     impair_duplicates: port.impairDuplicates,
     impair_held: port.impairHeld,
+    quarantined_seconds_left: port.quarantinedSecondsLeft,
+    quarantines: port.quarantines,
+    loop_evidence: port.loopEvidence && evidenceView(port.loopEvidence),
     drops: port.drops,
   };
+}
+
+function evidenceView({ wallMs, frame }: NonNullable<PortStatus["loopEvidence"]>) {
+  return { time: new Date(wallMs).toISOString(), frame: frame.toString("hex") };
 }
 
 /** The rows of `show mirrors --json`. */

@@ -50,20 +50,21 @@ export class LoopGuard {
     }
     this.before = now;
     for (const [bridge, { port }] of worst) {
-      await this.options.ports.quarantine(port, this.reason(), quarantineMs(bridge));
+      const frame = loopEvidence(this.options.loops);
+      const evidence = { wallMs: Date.now(), frame };
+      await this.options.ports.quarantine(port, reasonOf(frame), quarantineMs(bridge), evidence);
       // The other end has done nothing since: it is innocent until more comes back.
       for (const [other, { total }] of now)
         if (other.bridge === bridge) now.set(other, { total, suspicion: 0 });
     }
   }
+}
 
-  private reason(): string {
-    const frame = loopEvidence(this.options.loops);
-    const [to, from] = [0, 6].map((at) => formatMac(frame.readUInt16BE(at), frame.readInt32BE(at + 2)));
-    const type = `0x${frame.readUInt16BE(12).toString(16).padStart(4, "0")}`;
-    return (
-      `a loop: flooded frames come back here, the last from ${from} to ${to}, type ${type} ` +
-      `(${frame.toString("hex", 0, SHOWN_BYTES)}); find the second way between this port and another one`
-    );
-  }
+function reasonOf(frame: Buffer): string {
+  const [to, from] = [0, 6].map((at) => formatMac(frame.readUInt16BE(at), frame.readInt32BE(at + 2)));
+  const type = `0x${frame.readUInt16BE(12).toString(16).padStart(4, "0")}`;
+  return (
+    `a loop: flooded frames come back here, the last from ${from} to ${to}, type ${type} ` +
+    `(${frame.toString("hex", 0, SHOWN_BYTES)}); find the second way between this port and another one`
+  );
 }

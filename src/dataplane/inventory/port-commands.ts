@@ -42,7 +42,7 @@ export function addPortCommand(port: Port): ForwardingCommand {
     port: index,
     destination,
     policy: spec.policy,
-    isQuarantined: port.quarantinedUntilMs > 0,
+    isQuarantined: port.quarantine.isOn,
     bound: spec.fdb.map(parseFdbAddress),
     device: deviceOf(port),
     ingress:

@@ -1,6 +1,7 @@
 // One port as the control thread knows it.
 import type { Address } from "../address.ts";
 import type { PortSpec } from "../spec.ts";
+import type { Quarantine } from "./quarantine.ts";
 import type { Retry } from "./retry.ts";
 import type { Underlay } from "./underlays.ts";
 
@@ -18,8 +19,7 @@ export interface Port {
   /** Why it is down; "" while up. */
   reason: string;
   readonly retry: Retry;
-  /** Until then nothing passes it; 0 = it is not quarantined. */
-  quarantinedUntilMs: number;
+  readonly quarantine: Quarantine;
 }
 
 export const NO_DEVICE = -1;

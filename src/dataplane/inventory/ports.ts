@@ -35,6 +35,7 @@ import {
   portCommands,
   unbindCommand,
 } from "./port-commands.ts";
+import { type LoopEvidence, Quarantine } from "./quarantine.ts";
 import { Retry } from "./retry.ts";
 import { Rings, type RingVtep } from "./rings.ts";
 import { changeAddresses, makeTap } from "./taps.ts";
@@ -104,7 +105,7 @@ export class Ports {
       opened: null,
       reason: "",
       retry: new Retry(),
-      quarantinedUntilMs: 0,
+      quarantine: new Quarantine(),
     };
     this.options.counters.clear(portCounter(port.index), PORT_COUNTERS);
     this.ports.set(`${spec.bridge}/${spec.name}`, port);
@@ -151,8 +152,8 @@ export class Ports {
    * Takes a port out of its bridge for a while: its device stays, but nothing passes. What the bridge has learnt is forgotten: a
    * loop has moved addresses to where they are not.
    */
-  async quarantine(port: Port, reason: string, forMs: number): Promise<void> {
-    port.quarantinedUntilMs = monotonicMs() + forMs;
+  async quarantine(port: Port, reason: string, forMs: number, evidence: LoopEvidence): Promise<void> {
+    port.quarantine.begin(monotonicMs(), forMs, evidence);
     port.reason = `quarantined for ${Math.round(forMs / 1000)} s, ${reason}`;
     this.options.onEvent("warn", `port ${port.spec.bridge}/${port.spec.name} is ${port.reason}`);
     this.writeDevice(port);
@@ -186,7 +187,7 @@ export class Ports {
     // A path MTU that the kernel learns from a router is announced to nobody.
     this.hops.refreshSome(PATHS_A_SECOND);
     for (const port of this.ports.values()) {
-      if (port.quarantinedUntilMs > 0 && nowMs >= port.quarantinedUntilMs) await this.endQuarantine(port);
+      if (port.quarantine.isDue(nowMs)) await this.endQuarantine(port);
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
       else if (port.opened !== null) this.refreshPath(port.destination);
     }
@@ -244,7 +245,7 @@ export class Ports {
   }
 
   private async endQuarantine(port: Port): Promise<void> {
-    port.quarantinedUntilMs = 0;
+    port.quarantine.end();
     if (port.opened !== null) port.reason = "";
     this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is quarantined no longer`);
     this.writeDevice(port);
@@ -252,7 +253,7 @@ export class Ports {
   }
 
   private async open(port: Port): Promise<void> {
-    port.quarantinedUntilMs = 0;
+    port.quarantine.end();
     try {
       port.opened =
         port.spec.type === "vxlan" ? this.openVxlan(port.spec) : this.openTap(port.spec, port.bridge);
@@ -366,8 +367,7 @@ export class Ports {
   /** By which device frames reach the port: none while it is down or quarantined. */
   private writeDevice(port: Port): void {
     const at = port.destination << DESTINATION_SHIFT;
-    this.options.destinations[at + DESTINATION_DEVICE] =
-      port.quarantinedUntilMs > 0 ? NO_DEVICE : deviceOf(port);
+    this.options.destinations[at + DESTINATION_DEVICE] = port.quarantine.isOn ? NO_DEVICE : deviceOf(port);
   }
 
   private writeDestination(port: Port): void {

@@ -1,4 +1,5 @@
 // Turns the shared counters and the records of the control thread into the values that it shows. Reads only.
+import { monotonicMs } from "../clock.ts";
 import {
   bridgeCounter,
   DROPS,
@@ -59,7 +60,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     bridge: spec.bridge,
     name: spec.name,
     type: spec.type,
-    state: port.opened && port.quarantinedUntilMs === 0 ? "up" : "down",
+    state: port.opened && !port.quarantine.isOn ? "up" : "down",
     reason: port.reason,
     mtuBytes: ports.mtuBytes(port),
     vni: vxlan?.vni ?? null,
@@ -78,6 +79,9 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     tooBigReplies: counters[at + TOO_BIG_REPLIES],
     impairDuplicates: counters[at + IMPAIR_DUPLICATES],
     impairHeld: counters[at + IMPAIR_HELD],
+    quarantinedSecondsLeft: port.quarantine.secondsLeft(monotonicMs()),
+    quarantines: port.quarantine.count,
+    loopEvidence: port.quarantine.evidence,
     drops: dropCounts(counters, port.index),
   };
 }
