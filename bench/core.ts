@@ -138,7 +138,14 @@ class CoreBench {
     };
     this.engine = new Engine(
       memory,
-      { bytes: new Uint8Array(this.view.buffer), view: this.view, answersAt: 0, formsAt: 0, heldAt: 0 },
+      {
+        bytes: new Uint8Array(this.view.buffer),
+        view: this.view,
+        answersAt: 0,
+        formsAt: 0,
+        clampedAt: 0,
+        heldAt: 0,
+      },
       host,
       thread && learningOf(thread, memory.counters),
     );

@@ -34,6 +34,11 @@ const DEFINITIONS: readonly Definition[] = [
     (port) => port.tooBigReplies,
   ),
   ofPorts(
+    "mss_clamped_total",
+    "TCP SYNs whose MSS was lowered to what fits the way, for the sake of this port.",
+    (port) => port.mssClamped,
+  ),
+  ofPorts(
     "impair_duplicates_total",
     "Frames beyond the first that this port's impaired cable made of one.",
     (port) => port.impairDuplicates,

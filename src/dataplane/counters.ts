@@ -14,7 +14,9 @@ export const TOO_BIG_REPLIES = 4;
 /** Frames beyond the first that an impaired cable made of one (cables.ts), and frames that it holds now. */
 export const IMPAIR_DUPLICATES = 5;
 export const IMPAIR_HELD = 6;
-export const DROPS = 7;
+/** TCP SYNs whose MSS was lowered for the sake of this port. */
+export const MSS_CLAMPED = 7;
+export const DROPS = 8;
 export const PORT_COUNTERS = DROPS + DROP_REASON_COUNT;
 
 /** The row of frames that belong to no port (yet). */

@@ -14,11 +14,11 @@ export const DESTINATION_PORT = 1;
 export const DESTINATION_ADDRESS = 4;
 export const DESTINATION_UDP_PORT = 8;
 export const DESTINATION_VNI = 9;
-/** Bytes of an outer IP packet that reach the remote. Written again whenever the kernel learns better. */
+/** Bytes of an outer IP packet that reach the remote, written again whenever the kernel learns better; the MTU of a TAP. */
 export const DESTINATION_MTU = 10;
 /** Where in the row the path in use begins, 0 = none. */
 export const DESTINATION_PATH = 11;
-/** What the encapsulation takes of the MTU; written with the address. */
+/** What the encapsulation takes of the MTU, 0 for a TAP; written with the address. */
 export const DESTINATION_OVERHEAD = 12;
 /** Of the outer header, where frames leave by the UDP sockets; a path has its own. */
 export const DESTINATION_TTL = 13;

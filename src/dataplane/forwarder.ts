@@ -6,6 +6,7 @@
 //      vlan       where a port is more than a trunk: which VLAN a frame is in
 //   3. learn      source address -> where it came from
 //   4. look up    destination address -> one target, or flood
+//      clamp      where a port asks for it: TCP SYNs offer segments that fit the way
 //   5. deliver    a copy for each target; mirrors get theirs
 //   6. transmit   every device takes its copies in one call; impaired cables take theirs before
 //      too big    who sent what did not fit its way is told so
@@ -27,6 +28,7 @@ import type { Impairment } from "./impairment.ts";
 import { Loops } from "./loops.ts";
 import { isBroadcast, isMulticast, isReserved } from "./mac.ts";
 import * as policy from "./policy.ts";
+import { createClampMss } from "./stages/clamp-mss.ts";
 import { createDecap } from "./stages/decap.ts";
 import { createImpair } from "./stages/impair.ts";
 import { createInspect } from "./stages/inspect.ts";
@@ -95,6 +97,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   const police = createPolice(tables);
   const loops = new Loops(tables.loops, view);
   const { touch, learn, lookUp } = createLearn(tables);
+  const clampMss = createClampMss(tables, packets);
   const mirror = createMirror(tables);
   const tooBig = createTooBig(tables, packets);
   const impair = createImpair(tables, packets);
@@ -124,6 +127,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     if (tables.hasLargeFdb) touch(count);
     learn(count, nowSeconds);
     lookUp(count);
+    if (tables.hasClampedPort) clampMss(count);
     deliver(count);
     flush();
     if (tables.mirrorCount > 0) mirror.publish();

@@ -81,12 +81,16 @@ export const HELD_BYTES = 64 << 20;
 export const HELD_FRAMES_MAX = 1 << 17;
 /** Held frames that go on in one batch. */
 export const RELEASED_MAX = 256;
+/** Room for the TCP SYNs of one batch that are clamped; one without data takes 128 bytes. */
+export const CLAMPED_BYTES = FRAMES_MAX * 128;
 
 /** Where the bytes of frames are: rows hold offsets in it. */
 export interface PacketMemory {
   readonly bytes: Uint8Array;
   /** Of the same memory. */
   readonly view: DataView;
+  /** Offset of the room for SYNs that are clamped. */
+  readonly clampedAt: number;
   /** Offset of the room for answers. */
   readonly answersAt: number;
   /** Offset of the room for other forms of frames. */

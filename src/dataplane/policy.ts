@@ -19,6 +19,8 @@ export interface PortPolicy {
   readonly locked: boolean;
   /** What was learnt here moves to no other port while it is known. */
   readonly sticky: boolean;
+  /** TCP segments that pass it are made to fit the way (stages/clamp-mss.ts). */
+  readonly clampMss: boolean;
   /** Addresses learnt here at most; the oldest makes room for the next. 0 = as many as the bridge holds. */
   readonly addressesMax: number;
   /** What it may send into the switch; 0 = without bound. A burst is what may come at once; 0 = as Open vSwitch has it. */
@@ -40,6 +42,7 @@ export const OPEN_POLICY: PortPolicy = {
   mcastFlood: true,
   locked: false,
   sticky: false,
+  clampMss: false,
   addressesMax: 0,
   policingKbitPerSecond: 0,
   policingKbitBurst: 0,
@@ -61,9 +64,10 @@ export const POLICY_POLICED = 128;
 export const POLICY_STORM_CONTROL = 256;
 /** Out of its bridge for a while (inventory/loop-guard.ts); not an operator's word. */
 export const POLICY_QUARANTINED = 512;
+export const POLICY_CLAMP_MSS = 1024;
 
 export function policyBits(policy: PortPolicy): number {
-  const { isolated, learning, flood, bcastFlood, mcastFlood, locked, sticky } = policy;
+  const { isolated, learning, flood, bcastFlood, mcastFlood, locked, sticky, clampMss } = policy;
   const { policingKbitPerSecond, policingKpktsPerSecond, stormFramesPerSecond } = policy;
   return (
     (isolated ? POLICY_ISOLATED : 0) |
@@ -73,6 +77,7 @@ export function policyBits(policy: PortPolicy): number {
     (mcastFlood ? 0 : POLICY_NO_MCAST_FLOOD) |
     (locked ? POLICY_LOCKED : 0) |
     (sticky ? POLICY_STICKY : 0) |
+    (clampMss ? POLICY_CLAMP_MSS : 0) |
     (policingKbitPerSecond > 0 || policingKpktsPerSecond > 0 ? POLICY_POLICED : 0) |
     (stormFramesPerSecond > 0 ? POLICY_STORM_CONTROL : 0)
   );

@@ -172,6 +172,8 @@ export interface PortStatus {
   readonly impairDuplicates: number;
   /** Frames that its cable holds now. */
   readonly impairHeld: number;
+  /** TCP SYNs whose MSS was lowered for the sake of this port. */
+  readonly mssClamped: number;
   /** Until frames pass again; 0 = the port is not quarantined. */
   readonly quarantinedSecondsLeft: number;
   /** How often it was quarantined since it is there. */

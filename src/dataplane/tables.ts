@@ -11,7 +11,13 @@ import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 import type { LoopsMemory } from "./loops.ts";
 import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
-import { POLICY_POLICED, POLICY_QUARANTINED, type PortPolicy, policyBits } from "./policy.ts";
+import {
+  POLICY_CLAMP_MSS,
+  POLICY_POLICED,
+  POLICY_QUARANTINED,
+  type PortPolicy,
+  policyBits,
+} from "./policy.ts";
 import { PortVlans } from "./port-vlans.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
@@ -51,6 +57,8 @@ export class Tables {
   hasPolicedPort = false;
   /** Some cable loses, doubles or holds frames; kept by stages/impair.ts. */
   hasImpairedPort = false;
+  /** Some port has the MSS of what passes it clamped. */
+  hasClampedPort = false;
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);
@@ -83,6 +91,7 @@ export class Tables {
     this.hasPolicedPort = this.portPolicy.some(
       (bits) => (bits & (POLICY_POLICED | POLICY_QUARANTINED)) !== 0,
     );
+    this.hasClampedPort = this.portPolicy.some((bits) => (bits & POLICY_CLAMP_MSS) !== 0);
   }
 
   setDevice(index: number, device: Device, fallback: number): void {

@@ -128,7 +128,7 @@ class Reference {
     };
     this.engine = new Engine(
       this.tables.memory,
-      { bytes: arena, view: new DataView(arena.buffer), answersAt: 0, formsAt: 0, heldAt: 0 },
+      { bytes: arena, view: new DataView(arena.buffer), answersAt: 0, formsAt: 0, clampedAt: 0, heldAt: 0 },
       host,
     );
     this.engine.apply({

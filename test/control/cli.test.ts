@@ -45,6 +45,7 @@ describe("show", () => {
       tx_packets: 20,
       tx_bytes: 2000,
       too_big_replies: 3,
+      mss_clamped: 4,
     });
     expect(ports[0].drops).toEqual({ split_horizon: 3 });
     expect(ports[0]).toMatchObject({ quarantined_seconds_left: 0, quarantines: 0, loop_evidence: null });

@@ -134,6 +134,7 @@ export class FakeDataplane implements Dataplane {
         tooBigReplies: 3,
         impairDuplicates: 0,
         impairHeld: 0,
+        mssClamped: 4,
         ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},
       })),

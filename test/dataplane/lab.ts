@@ -10,6 +10,7 @@ import {
   FLOOD_COPIES,
   IMPAIR_DUPLICATES,
   IMPAIR_HELD,
+  MSS_CLAMPED,
   portCounter,
   RX_PACKETS,
   TOO_BIG_REPLIES,
@@ -207,6 +208,11 @@ export class Lab {
     this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_OVERHEAD] = OVERHEAD_IPV4_BYTES;
     const from = ingress && { remote: parseAddress(ingress.remote).words, vni: ingress.vni };
     this.apply(addPort(port, device.index, from));
+  }
+
+  /** The way to a port is narrower or wider than MTU_BYTES, the encapsulation included. */
+  setMtu(name: string, bytes: number): void {
+    this.destinations[(this.port(name).destination << DESTINATION_SHIFT) + DESTINATION_MTU] = bytes;
   }
 
   /** Changes in place what a port may do; what is left out it may do. */
@@ -410,6 +416,14 @@ export class Lab {
     const overlay = this.allPorts.filter((port) => port.ingress !== null);
     const received = sum(overlay, (port) => at(port, RX_PACKETS)) + dropped(UNDERLAY_PORT);
     expect(at(UNDERLAY_PORT, RX_PACKETS), "conservation of the underlay").toBe(received);
+  }
+
+  /** TCP SYNs that were clamped for the sake of each port. */
+  clamped(): Record<string, number> {
+    const counts = this.allPorts.map(({ name, index }): [string, number] => {
+      return [name, this.counters[portCounter(index) + MSS_CLAMPED]];
+    });
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
   /** Packets and bytes that a port has transmitted so far, as counted. */

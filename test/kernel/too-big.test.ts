@@ -1,11 +1,17 @@
 // A way that is narrower than the clients believe: they are told, and from then on what they send gets through.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitUntil } from "../../src/control/lab/command.ts";
-import { CLIENT2, KernelLab } from "./harness/kernel-lab.ts";
+import { sum } from "../../src/control/lab/scrape.ts";
+import { Capture, decode } from "./harness/capture.ts";
+import { CLIENT1, CLIENT2, KernelLab } from "./harness/kernel-lab.ts";
+import { expectTcp } from "./harness/transfer.ts";
 
 const PATH_MTU_BYTES = 1400;
 /** Less outer IPv4, UDP, VXLAN, and the inner Ethernet header. */
 const OVERLAY_MTU_BYTES = PATH_MTU_BYTES - 50;
+/** What the clients believe: of the underlay's 1500. */
+const CLIENT_MTU_BYTES = 1450;
 const PING_BYTES = 1400;
 const LEARN_TIMEOUT_MS = 5000;
 
@@ -50,3 +56,35 @@ test("the answers are counted at the port of who was told", async () => {
   const replies = Object.fromEntries(ports.map((row) => [row.port, row.too_big_replies]));
   expect(replies).toMatchObject({ client1: 2, client2: 0 });
 });
+
+describe("where a port clamps", () => {
+  const TRANSFER_BYTES = 2_000_000;
+
+  beforeAll(async () => {
+    await lab.vxswitch("port", "set", "br0", "client2", "clamp_mss=true");
+    // What was told above is forgotten.
+    for (const version of ["-4", "-6"]) await lab.client1.host.ip(version, "route", "flush", "cache");
+  });
+
+  test.each(["ipv4", "ipv6"] as const)(
+    "TCP over %s offers what fits, and nobody has to be told",
+    async (family) => {
+      const capture = await Capture.start(lab.client2, "vxlan0", join(lab.directory, `${family}.pcap`));
+      const [droppedBefore, clampedBefore] = [await lab.drops("too_big"), await clamped()];
+      await expectTcp(lab.client1, lab.client2, CLIENT2[family], TRANSFER_BYTES);
+      await expectTcp(lab.client2, lab.client1, CLIENT1[family], TRANSFER_BYTES);
+      await capture.stop();
+      const headers = family === "ipv4" ? 40 : 60;
+      const offers = await decode(capture.path, "tcp.flags.syn == 1", ["tcp.options.mss_val"]);
+      // What client2 offers is clamped behind this capture, and what it is offered before.
+      const [fits, own] = [OVERLAY_MTU_BYTES - headers, CLIENT_MTU_BYTES - headers];
+      expect(offers.map(([mss]) => Number(mss)).sort()).toEqual([fits, fits, own, own]);
+      expect(await lab.drops("too_big")).toBe(droppedBefore);
+      expect((await clamped()) - clampedBefore).toBe(4);
+    },
+  );
+});
+
+async function clamped(): Promise<number> {
+  return sum(await lab.metrics(), "vxswitch_port_mss_clamped_total", { port: "client2" });
+}

@@ -100,6 +100,7 @@ function portView(port: PortStatus) {
     too_big_replies: port.tooBigReplies,
     impair_duplicates: port.impairDuplicates,
     impair_held: port.impairHeld,
+    mss_clamped: port.mssClamped,
     quarantined_seconds_left: port.quarantinedSecondsLeft,
     quarantines: port.quarantines,
     loop_evidence: port.loopEvidence && evidenceView(port.loopEvidence),

@@ -337,6 +337,7 @@ export class Ports {
       return;
     }
     opened.mtuBytes = mtuBytes;
+    this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
     await this.options.send(deviceCommands(port, this.options.workers));
   }
 
@@ -377,12 +378,14 @@ export class Ports {
     this.writeDevice(port);
     this.hops.unwatch(port.destination);
     this.paths.forget(port.destination);
+    destinations[at + DESTINATION_MTU] =
+      port.opened?.type === "tap" ? port.opened.mtuBytes : MTU_DEFAULT_BYTES;
+    destinations[at + DESTINATION_OVERHEAD] = 0;
     if (port.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
     destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
     this.writeMarks(port.destination, port.spec);
-    destinations[at + DESTINATION_MTU] = MTU_DEFAULT_BYTES;
     destinations[at + DESTINATION_OVERHEAD] = overheadBytes(port.opened.underlay.ipv6);
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);

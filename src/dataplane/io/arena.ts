@@ -3,6 +3,7 @@
 import {
   ANSWER_BYTES,
   ANSWERS_MAX,
+  CLAMPED_BYTES,
   FORMS_BYTES,
   HELD_BYTES,
   type PacketMemory,
@@ -25,9 +26,9 @@ export const RING_BYTES = 16 << 20;
 export const RING_ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
 
 const ANSWERS_BYTES = ANSWERS_MAX * ANSWER_BYTES;
+const OWN_BYTES = ANSWERS_BYTES + CLAMPED_BYTES + FORMS_BYTES + STAGING_BYTES + HELD_BYTES;
 /** Of an arena without rings. Rings begin at a whole page, which may be as large as 64 KiB. */
-export const ARENA_BYTES =
-  (SLOT_BYTES * SLOT_COUNT + ANSWERS_BYTES + FORMS_BYTES + STAGING_BYTES + HELD_BYTES + 65_535) & ~65_535;
+export const ARENA_BYTES = (SLOT_BYTES * SLOT_COUNT + OWN_BYTES + 65_535) & ~65_535;
 
 export interface Arena extends PacketMemory {
   readonly slotBase: number;
@@ -40,13 +41,15 @@ export interface Arena extends PacketMemory {
 export function arenaOver(buffer: ArrayBuffer): Arena {
   const answersAt = SLOT_BYTES * SLOT_COUNT;
   const formsAt = answersAt + ANSWERS_BYTES;
-  const stagingAt = formsAt + FORMS_BYTES;
+  const clampedAt = formsAt + FORMS_BYTES;
+  const stagingAt = clampedAt + CLAMPED_BYTES;
   return {
     bytes: new Uint8Array(buffer),
     view: new DataView(buffer),
     slotBase: 0,
     answersAt,
     formsAt,
+    clampedAt,
     staging: new Uint8Array(buffer, stagingAt, STAGING_BYTES),
     heldAt: stagingAt + STAGING_BYTES,
     ringBase: ARENA_BYTES,

@@ -20,18 +20,18 @@ const {
 
 export const ETHERNET_HEADER_BYTES = 14;
 export const VLAN_TAG_BYTES = 4;
-const IPV4_HEADER_BYTES = 20;
-const IPV6_HEADER_BYTES = 40;
-const TCP_HEADER_BYTES = 20;
+export const IPV4_HEADER_BYTES = 20;
+export const IPV6_HEADER_BYTES = 40;
+export const TCP_HEADER_BYTES = 20;
 const UDP_HEADER_BYTES = 8;
-const TCP_CSUM_OFFSET = 16;
+export const TCP_CSUM_OFFSET = 16;
 const UDP_CSUM_OFFSET = 6;
 
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
+export const ETHERTYPE_IPV4 = 0x0800;
+export const ETHERTYPE_IPV6 = 0x86dd;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_SERVICE_VLAN = 0x88a8;
-const PROTOCOL_TCP = 6;
+export const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 /** "More fragments" and the fragment offset (RFC 791 section 3.1). */
 const FRAGMENT_MASK = 0x3fff;
