@@ -17,8 +17,8 @@ type Things = Record<string, unknown>;
 export function addThing(kind: Kind, bridge: string, name: string, options: Options): Edit {
   return edit(kind, bridge, (things) => {
     if (!isName(name)) throw new Refusal(`${JSON.stringify(name)} cannot be the name of a ${kind}`);
-    const remedy = kind === "port" ? "change it with port set" : "delete it first with mirror del";
-    if (Object.hasOwn(things, name)) throw new Refusal(`${bridge} has a ${kind} ${name} already; ${remedy}`);
+    if (Object.hasOwn(things, name))
+      throw new Refusal(`${bridge} has a ${kind} ${name} already; change it with ${kind} set`);
     things[name] = merged({}, options);
   });
 }
@@ -29,6 +29,13 @@ export function setPort(bridge: string, name: string, options: Options): Edit {
     const old = existing("port", bridge, things, name) as Options;
     const sameType = options.type === undefined || options.type === old.type;
     things[name] = merged(sameType ? old : {}, options);
+  });
+}
+
+/** Changes some options of a mirror; an output that is given takes the place of the one before. */
+export function setMirror(bridge: string, name: string, options: Options): Edit {
+  return edit("mirror", bridge, (things) => {
+    things[name] = merged(existing("mirror", bridge, things, name) as Options, options);
   });
 }
 

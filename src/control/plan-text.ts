@@ -36,6 +36,10 @@ function changeText(old: SwitchSpec, change: Change): string {
       return `- port ${keyOf(change)}`;
     case "add-mirror":
       return `+ mirror ${keyOf(change.mirror)} ${inWords(mirrorWords(change.mirror))}`;
+    case "set-mirror": {
+      const from = old.mirrors.find((mirror) => keyOf(mirror) === keyOf(change.mirror));
+      return `~ mirror ${keyOf(change.mirror)} ${steps(from && mirrorWords(from), mirrorWords(change.mirror))}`;
+    }
     case "del-mirror":
       return `- mirror ${keyOf(change)}`;
   }

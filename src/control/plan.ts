@@ -2,7 +2,7 @@
 // a change from the command line and the start (from nothing) all come through here, so what is equal is never touched.
 //
 // The order: mirrors leave before ports, ports before bridges; then bridges arrive or change, ports change in place,
-// ports arrive, mirrors arrive. A thing that cannot change in place leaves and arrives again.
+// ports arrive, mirrors arrive or change. A thing that cannot change in place leaves and arrives again.
 import { isDeepStrictEqual } from "node:util";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
@@ -12,10 +12,12 @@ export function plan(old: SwitchSpec | null, wanted: SwitchSpec): Change[] {
   const bridges = difference(old?.bridges ?? EMPTY_SWITCH.bridges, wanted.bridges, ({ name }) => name);
   const ports = planPorts(old?.ports ?? EMPTY_SWITCH.ports, wanted.ports);
   const mirrors = difference(old?.mirrors ?? EMPTY_SWITCH.mirrors, wanted.mirrors, keyOf);
-  const remade = new Set(ports.remade.map(keyOf));
+  const leaving = new Set([...ports.removed, ...ports.remade].map(keyOf));
+  const mayStay = (mirror: MirrorSpec) => !selectedPorts(mirror).some((port) => leaving.has(port));
+  const isSet = ({ from, to }: Pair<MirrorSpec>) => mayStay(from) && hasSameOutput(from, to);
   const mirrorsRemade = [
-    ...mirrors.changed.map(({ to }) => to),
-    ...mirrors.same.filter((mirror) => selectedPorts(mirror).some((port) => remade.has(port))),
+    ...mirrors.changed.filter((pair) => !isSet(pair)).map(({ to }) => to),
+    ...mirrors.same.filter((mirror) => !mayStay(mirror)),
   ];
   return [
     ...[...mirrors.removed, ...mirrorsRemade].map(delMirror),
@@ -25,6 +27,7 @@ export function plan(old: SwitchSpec | null, wanted: SwitchSpec): Change[] {
     ...bridges.changed.map(({ to }): Change => ({ op: "set-bridge", bridge: to })),
     ...ports.set.map((port): Change => ({ op: "set-port", port })),
     ...[...ports.added, ...ports.remade].map((port): Change => ({ op: "add-port", port })),
+    ...mirrors.changed.filter(isSet).map(({ to }): Change => ({ op: "set-mirror", mirror: to })),
     ...[...mirrors.added, ...mirrorsRemade].map((mirror): Change => ({ op: "add-mirror", mirror })),
   ];
 }
@@ -36,6 +39,11 @@ export function keyOf({ bridge, name }: { bridge: string; name: string }): strin
 
 function selectedPorts({ bridge, selectSrcPorts, selectDstPorts }: MirrorSpec): string[] {
   return [...selectSrcPorts, ...selectDstPorts].map((name) => keyOf({ bridge, name }));
+}
+
+/** What is written there goes on as it began: a pcapng file says in its head how much of a frame it holds. */
+function hasSameOutput(from: MirrorSpec, to: MirrorSpec): boolean {
+  return from.snaplenBytes === to.snaplenBytes && isDeepStrictEqual(from.output, to.output);
 }
 
 function delMirror({ bridge, name }: MirrorSpec): Change {

@@ -118,6 +118,6 @@ function downSentences(status: SwitchStatus, changes: readonly Change[]): string
 
 function touchedBy(change: Change): string[] {
   if (change.op === "add-port" || change.op === "set-port") return [`port ${keyOf(change.port)}`];
-  if (change.op === "add-mirror") return [`mirror ${keyOf(change.mirror)}`];
+  if (change.op === "add-mirror" || change.op === "set-mirror") return [`mirror ${keyOf(change.mirror)}`];
   return [];
 }

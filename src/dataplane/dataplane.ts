@@ -215,6 +215,8 @@ class ThreadedDataplane implements Dataplane {
         return this.ports.del(change.bridge, change.name);
       case "add-mirror":
         return this.mirrors.add(change.mirror);
+      case "set-mirror":
+        return this.mirrors.set(change.mirror);
       case "del-mirror":
         return this.mirrors.del(change.bridge, change.name);
     }

@@ -141,6 +141,8 @@ export type Change =
   | { readonly op: "set-port"; readonly port: PortSpec }
   | { readonly op: "del-port"; readonly bridge: string; readonly name: string }
   | { readonly op: "add-mirror"; readonly mirror: MirrorSpec }
+  /** Same bridge, name, output and snaplen: what it selects changes in place, the output goes on. */
+  | { readonly op: "set-mirror"; readonly mirror: MirrorSpec }
   | { readonly op: "del-mirror"; readonly bridge: string; readonly name: string };
 
 export type DropCounts = Partial<Record<DropReasonName, number>>;

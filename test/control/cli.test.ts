@@ -176,6 +176,18 @@ describe("changes", () => {
     await set("impair_in.loss=", "impair_in.seed=", "impair_out=");
     expect((await harness.run("show", "config")).out).not.toContain("impair");
   });
+
+  test("a mirror is changed in place, and one that is not there is refused", async () => {
+    await harness.start();
+    const set = (name: string, ...words: string[]) => harness.run("mirror", "set", "br0", name, ...words);
+    expect((await set("m0", "filter=arp", "sample=5")).code).toBe(0);
+    expect(harness.dataplane.applied.at(-1)).toMatchObject([
+      { op: "set-mirror", mirror: { sampleEvery: 5, filter: { expression: "arp" } } },
+    ]);
+    expect((await set("m0", "filter=")).code).toBe(0);
+    expect(harness.dataplane.mirrors.get("br0/m0")).toMatchObject({ sampleEvery: 5, filter: null });
+    expect((await set("m9", "sample=5")).err).toMatch("br0 has no mirror m9; its mirrors are: m0");
+  });
   test("a mirror is added and deleted", async () => {
     await harness.start();
     const words = [

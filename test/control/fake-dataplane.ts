@@ -1,5 +1,6 @@
 // A data plane in memory: it keeps what it is told, refuses what contradicts it as the real one would, and reports the
 // figures that a test puts into it. Nothing is forwarded.
+import { isDeepStrictEqual } from "node:util";
 import type {
   BridgeSpec,
   Change,
@@ -71,6 +72,11 @@ export class FakeDataplane implements Dataplane {
         for (const port of selectedBy(change.mirror)) expectThat(this.ports.has(port), `no port ${port}`);
         add(this.mirrors, keyOf(change.mirror), change.mirror);
         break;
+      case "set-mirror":
+        for (const port of selectedBy(change.mirror)) expectThat(this.ports.has(port), `no port ${port}`);
+        this.#expectSameOutput(change.mirror);
+        set(this.mirrors, keyOf(change.mirror), change.mirror);
+        break;
       case "del-mirror":
         del(this.mirrors, keyOf(change));
         break;
@@ -88,6 +94,12 @@ export class FakeDataplane implements Dataplane {
 
   #expectSameType(port: PortSpec): void {
     expectThat(this.ports.get(keyOf(port))?.type === port.type, `${keyOf(port)} is of another type`);
+  }
+
+  #expectSameOutput({ output, snaplenBytes, ...mirror }: MirrorSpec): void {
+    const before = this.mirrors.get(keyOf(mirror));
+    const isSame = isDeepStrictEqual([before?.output, before?.snaplenBytes], [output, snaplenBytes]);
+    expectThat(isSame, `${keyOf(mirror)} has another output`);
   }
 
   #expectUnmirrored(key: string): void {

@@ -79,7 +79,7 @@ function mirrors(ports: readonly PortSpec[]): fc.Arbitrary<MirrorSpec[]> {
         selectVlans: fc.constant([]),
         filter: fc.constant(null),
         sampleEvery: fc.constantFrom(1, 10),
-        snaplenBytes: fc.constant(0),
+        snaplenBytes: fc.constantFrom(0, 0, 64),
         output: fc.constant({ type: "pcapng", path: `/tmp/${bridge}`, rotateBytes: 0, filesMax: 1 } as const),
       },
       PLAIN,
@@ -241,6 +241,23 @@ describe("a plan reads", () => {
     const sampled = { ...mirrorOf("p"), sampleEvery: 10, snaplenBytes: 128 };
     expect(steps(ofPorts(tap("p")), { ...ofPorts(tap("p")), mirrors: [sampled] })).toEqual([
       "+ mirror br0/m0 select_src_port p sample 10 snaplen 128 output tap mirror0",
+    ]);
+  });
+  test("what a mirror selects changes in place; its output or its snaplen make it anew, and so does a port that leaves", () => {
+    const [before, ports] = [mirrorOf("p"), ofPorts(tap("p"), tap("q"))];
+    const stepsTo = (change: Partial<MirrorSpec>, wanted = ports) =>
+      steps({ ...ports, mirrors: [before] }, { ...wanted, mirrors: [{ ...before, ...change }] });
+    expect(stepsTo({ sampleEvery: 10, selectSrcPorts: ["q"] })).toEqual([
+      "~ mirror br0/m0 select_src_port p -> q, sample none -> 10",
+    ]);
+    expect(stepsTo({ snaplenBytes: 64 })).toEqual([
+      "- mirror br0/m0",
+      "+ mirror br0/m0 select_src_port p snaplen 64 output tap mirror0",
+    ]);
+    expect(stepsTo({ selectSrcPorts: ["q"] }, ofPorts(tap("q")))).toEqual([
+      "- mirror br0/m0",
+      "- port br0/p",
+      "+ mirror br0/m0 select_src_port q output tap mirror0",
     ]);
   });
   test("a mirror to a collector in its words", () => {

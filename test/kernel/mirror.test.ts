@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run, waitUntil } from "../../src/control/lab/command.ts";
 import type { LabConfig } from "../../src/control/lab/config.ts";
 import { Capture, decode } from "./harness/capture.ts";
-import { CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { MirrorRow } from "./harness/rows.ts";
 import { expectTcp } from "./harness/transfer.ts";
 
@@ -71,6 +71,12 @@ describe("mirrors of a running switch", () => {
     const replies = Array(PINGS).fill(["0", CLIENT2.ipv4]);
     expect(await waitUntil(async () => (await shown()).length >= PINGS, WRITE_TIMEOUT_MS, 200)).toBe(true);
     expect(await shown()).toEqual(replies);
+
+    // The file goes on with what the mirror selects from now on.
+    await lab.vxswitch("mirror", "set", "br0", "filtered", "filter=icmp and len = 343");
+    expect(await lab.client1.ping(CLIENT2.ipv4, { count: 1, size: 301 })).toBe(1);
+    expect(await waitUntil(async () => (await shown()).length > PINGS + 1, WRITE_TIMEOUT_MS, 200)).toBe(true);
+    expect(await shown()).toEqual([...replies, ["8", CLIENT2.ipv4], ["0", CLIENT1.ipv4]]);
   });
 
   test("what enters the output of a mirror goes nowhere", async () => {

@@ -71,8 +71,8 @@ test("every word of what a port may do stands there, with the value that it has 
 });
 
 test("every word of an impairment stands there, with the value that it has unless given", () => {
-  const table = CONFIGURATION.slice(CONFIGURATION.indexOf("An impaired cable"));
-  const rows = table.split("\n").filter((line) => line.startsWith("| `"));
+  const table = CONFIGURATION.split("\n\n").find((paragraph) => paragraph.includes("\n| `loss`"));
+  const rows = (table ?? "").split("\n").filter((line) => line.startsWith("| `"));
   const given = rows.flatMap((row) => {
     const [, words, values] = row.split("|") as [string, string, string];
     const defaults = values.split(",").map((value) => value.trim());

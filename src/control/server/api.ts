@@ -6,7 +6,7 @@ import * as z from "zod";
 import { parseConfig } from "../config/file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../config/limits.ts";
 import { printConfig } from "../config/print.ts";
-import { addThing, delThing, setPort } from "../edits.ts";
+import { addThing, delThing, setMirror, setPort } from "../edits.ts";
 import type { Log } from "../log.ts";
 import { Refusal, sentenceOf } from "../refusal.ts";
 import type { Outcome, RunningSwitch } from "../running-switch.ts";
@@ -80,6 +80,10 @@ function addChanges(app: Hono, running: RunningSwitch, log: Log): void {
   app.put(mirror, async (c) => {
     const { bridge, name } = c.req.param();
     return answer(c, await running.edit(addThing("mirror", bridge, name, await body(c, options))));
+  });
+  app.patch(mirror, async (c) => {
+    const { bridge, name } = c.req.param();
+    return answer(c, await running.edit(setMirror(bridge, name, await body(c, options))));
   });
   app.delete(mirror, async (c) => {
     const { bridge, name } = c.req.param();

@@ -21,7 +21,7 @@ import { Retry } from "./retry.ts";
 
 export interface MirrorRecord {
   readonly index: number;
-  readonly spec: MirrorSpec;
+  spec: MirrorSpec;
   readonly queues: PerWorker<MirrorQueueMemory>;
   /** null while down. */
   output: OpenOutput | null;
@@ -82,6 +82,14 @@ export class Mirrors {
     };
     this.mirrors.set(`${spec.bridge}/${spec.name}`, mirror);
     await this.open(mirror);
+  }
+
+  /** Selects otherwise from the next batch on; the output is the same. */
+  async set(spec: MirrorSpec): Promise<void> {
+    const mirror = this.mirrors.get(`${spec.bridge}/${spec.name}`);
+    if (!mirror) throw new Error(`no mirror ${spec.bridge}/${spec.name}`);
+    mirror.spec = spec;
+    await this.options.send(this.commands());
   }
 
   async del(bridge: string, name: string): Promise<void> {
