@@ -25,7 +25,10 @@ enum {
   FRAME_TRUNCATED = 2,      // larger than its slot
   FRAME_BAD_OFFLOAD = 4,    // the device's metadata does not fit the frame
   FRAME_BAD_OUTER = 8,      // lengths or checksum of the outer headers are wrong
+  FRAME_BAD_ECN = 64,       // the outer header tells of congestion, the inner one of a sender that would not hear
 };
+
+enum { FRAME_ECN_SHIFT = 4 };  // beside these: two bits, the ECN of the inner IP header
 
 // A copy to transmit: which frame goes to which destination, and what became of it.
 enum { COPY_FRAME = 0, COPY_DESTINATION = 1, COPY_RESULT = 2, COPY_WORDS = 4 };

@@ -13,6 +13,7 @@
 
 #include "checksum.h"
 #include "layout.h"
+#include "marks.h"
 
 enum {
   OUTER_ETHERNET = 14,
@@ -31,10 +32,22 @@ static inline const int32_t *path_of(const int32_t *destination) {
 
 static inline uint32_t outer_udp(uint32_t header_bytes) { return header_bytes - OUTER_UDP_VXLAN; }
 
+// Adds marks, whose bits are zero in the headers of a path; returns the sum of what is added.
+static inline uint32_t outer_mark_ipv4(uint8_t *ip, uint32_t marks) {
+  uint16_t tos = htons(marks_tos(marks));
+  store16(ip, load16(ip) | tos);
+  return tos;
+}
+
+static inline void outer_mark_ipv6(uint8_t *ip, uint32_t marks) {
+  store16(ip, load16(ip) | htons((uint16_t)(marks_tos(marks) << 4)));
+}
+
 // Writes the headers of `path` (of path_of) for a frame of `frame_bytes`, which with them fits an IP packet, to `out`; returns
 // their length, 70 at most. The UDP checksum is zero over IPv4 (RFC 7348 section 5). Over IPv6 it is left to be filled, as
 // the kernel leaves it to a network card: the field holds the sum of the pseudo-header.
-static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_bytes, uint16_t source_port, uint8_t *out) {
+static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_bytes, uint16_t source_port, uint32_t marks,
+                                          uint8_t *out) {
   uint32_t bytes = path[PATH_HEADER_BYTES] == OUTER_IPV4 ? OUTER_IPV4 : OUTER_IPV6;
   uint8_t *ip = out + OUTER_ETHERNET, *udp = out + outer_udp(bytes);
   uint16_t udp_bytes = htons((uint16_t)(OUTER_UDP_VXLAN + frame_bytes));
@@ -44,8 +57,11 @@ static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_by
   if (bytes == OUTER_IPV4) {
     uint16_t total = htons((uint16_t)(OUTER_IPV4 - OUTER_ETHERNET + frame_bytes));
     store16(ip + 2, total);
-    store16(ip + 10, (uint16_t)~checksum_fold((uint32_t)load16(ip + 10) + total));
+    uint32_t sum = (uint32_t)load16(ip + 10) + total;
+    if (marks) sum += outer_mark_ipv4(ip, marks);
+    store16(ip + 10, (uint16_t)~checksum_fold(sum));
   } else {
+    if (marks) outer_mark_ipv6(ip, marks);
     store16(ip + 4, udp_bytes);
     store16(udp + 6, checksum_fold((uint32_t)load16(udp + 6) + udp_bytes));
   }

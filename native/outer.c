@@ -7,6 +7,7 @@
 
 #include "checksum.h"
 #include "datagram.h"
+#include "ecn.h"
 #include "segment.h"
 
 enum { IP = ETH_HLEN, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, VXLAN_HEADER = 8 };
@@ -16,6 +17,7 @@ struct outer {
   int32_t remote[4], local[4];
   uint32_t udp;
   uint32_t payload_bytes;
+  uint8_t tos;
   bool ipv6;
 };
 
@@ -31,12 +33,14 @@ static bool parse(struct outer *outer, const uint8_t *at, uint32_t length) {
     memcpy(outer->remote, ip + 8, 16);
     memcpy(outer->local, ip + 24, 16);
     ip_bytes = IPV6_HEADER + ntohs(load16(ip + 4));
+    outer->tos = (uint8_t)(ntohs(load16(ip)) >> 4);
   } else {
     outer->remote[0] = outer->remote[1] = outer->local[0] = outer->local[1] = 0;
     outer->remote[2] = outer->local[2] = (int32_t)htonl(0xffff);
     outer->remote[3] = (int32_t)load32(ip + 12);
     outer->local[3] = (int32_t)load32(ip + 16);
     ip_bytes = ntohs(load16(ip + 2));
+    outer->tos = ip[1];
     if (checksum_fold(checksum_add(ip, IPV4_HEADER, 0)) != 0xffff) return false;
   }
   uint32_t udp_bytes = ntohs(load16(at + outer->udp + 4));
@@ -101,6 +105,20 @@ static int32_t find_vtep(struct outer_reader *r, const struct outer *outer, uint
   return -1;
 }
 
+// Rows of the datagrams in a sound frame, whose VXLAN header stands at `offset`.
+static uint32_t write_rows(struct outer_reader *r, const struct outer *outer, int32_t *row, uint32_t offset, uint32_t gso_size,
+                           int32_t vtep) {
+  uint32_t rows_max = r->rows_max - r->row_count;
+  if (!ecn_tells(outer->tos))
+    return datagram_rows(row, rows_max, r->arena, offset, outer->payload_bytes, gso_size, outer->remote, vtep);
+  uint32_t copy = r->copies_at;
+  memcpy(r->arena + copy, r->arena + offset, outer->payload_bytes);
+  r->copies_at += (outer->payload_bytes + 63) & ~63u;
+  uint32_t count = datagram_rows(row, rows_max, r->arena, copy, outer->payload_bytes, gso_size, outer->remote, vtep);
+  ecn_decapsulate(row, count, r->arena, outer->tos);
+  return count;
+}
+
 void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, uint32_t gso_size, bool checked) {
   struct outer outer = {.udp = 0};
   bool sound = parse(&outer, at, length);
@@ -109,9 +127,8 @@ void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, uint
   if (vtep < 0) return;
   uint32_t offset = (uint32_t)(at - r->arena) + outer.udp + UDP_HEADER;
   int32_t *row = r->rows + (size_t)r->row_count * FRAME_WORDS;
-  uint32_t rows_max = r->rows_max - r->row_count;
   if (sound && checksum_right(&outer, at, checked)) {
-    r->row_count += datagram_rows(row, rows_max, r->arena, offset, outer.payload_bytes, gso_size, outer.remote, vtep);
+    r->row_count += write_rows(r, &outer, row, offset, gso_size, vtep);
     return;
   }
   datagram_row(row, offset, 0, FRAME_BAD_OUTER, outer.remote, vtep);

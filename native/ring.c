@@ -35,6 +35,7 @@ enum {
 struct ring {
   int32_t *words;
   uint8_t *arena;
+  uint32_t arena_bytes;
   uint32_t page, bytes;  // of memory, of records
   uint8_t *room;
   uint64_t *reader;        // position up to which the kernel has its records back
@@ -111,7 +112,8 @@ static bool take_ring(struct arguments *a, struct ring *ring) {
     bool is_within = base + LANES * (uint64_t)LANE + 2 * (uint64_t)bytes <= arena.length;
     if (is_power && is_within && ((uintptr_t)arena.at + base) % sizeof(uint64_t) == 0) {
       uint8_t *room = arena.at + base;
-      *ring = (struct ring){.words = words.at, .arena = arena.at, .page = page, .bytes = bytes, .room = room,
+      *ring = (struct ring){.words = words.at, .arena = arena.at, .arena_bytes = arena.length, .page = page, .bytes = bytes,
+                            .room = room,
                             .reader = (uint64_t *)(void *)(room + LANE),
                             .writer = (const uint64_t *)(void *)(room + 2 * LANE),
                             .records = room + 2 * LANE + page, .mask = bytes - 1};
@@ -173,7 +175,9 @@ static bool is_sound(const struct ring *ring, uint32_t bytes, uint32_t length) {
   return bytes <= ring->mask && bytes >= RECORD_FRAME && length <= bytes - RECORD_FRAME;
 }
 
-// ringReceive(ring, arena, frames, vteps, recordsMax) -> rows written. Never blocks. `vteps` are the rows of the local VTEPs.
+// ringReceive(ring, arena, frames, vteps, recordsMax, copiesBase, copiesBytes) -> rows written. Never blocks. `vteps` are the
+// rows of the local VTEPs. Records cannot be written to: what ECN changes is copied to the arena, where there is room for one
+// record at least; when there is no more, the rest waits for the next call.
 napi_value ring_receive(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   struct ring ring;
@@ -181,9 +185,13 @@ napi_value ring_receive(napi_env env, napi_callback_info info) {
   struct words frames = take_words(&a);
   struct words vteps = take_words(&a);
   uint32_t records_max = take_uint(&a, BATCH_MAX);
+  uint32_t copies_base = take_uint(&a, INT32_MAX);
+  uint32_t copies_bytes = take_uint(&a, INT32_MAX);
   if (!a.ok) return NULL;
-  if (vteps.count < VTEP_WORDS) return throw_errno(env, "ringReceive", EINVAL);
-  struct outer_reader reader = {.arena = ring.arena, .vteps = vteps, .rows = frames.at, .rows_max = frames.count / FRAME_WORDS};
+  bool has_room = copies_bytes >= RECORD_BYTES_MAX && copies_base + copies_bytes <= ring.arena_bytes;
+  if (vteps.count < VTEP_WORDS || !has_room) return throw_errno(env, "ringReceive", EINVAL);
+  struct outer_reader reader = {.arena = ring.arena, .vteps = vteps, .rows = frames.at, .rows_max = frames.count / FRAME_WORDS,
+                                .copies_at = copies_base, .copies_end = copies_base + copies_bytes};
   uint64_t given_back = __atomic_load_n(ring.reader, __ATOMIC_RELAXED);
   uint64_t position = given_back + (uint32_t)((uint32_t)ring.words[RING_POSITION] - (uint32_t)given_back);
   uint64_t written = __atomic_load_n(ring.writer, __ATOMIC_ACQUIRE);
@@ -191,6 +199,7 @@ napi_value ring_receive(napi_env env, napi_callback_info info) {
   if (position != given_back) __atomic_store_n(ring.reader, position, __ATOMIC_RELEASE);
   for (uint32_t count = 0; position < written && count < records_max; count++) {
     if (reader.rows_max - reader.row_count < ROWS_OF_A_SLOT) break;
+    if (reader.copies_end - reader.copies_at < RECORD_BYTES_MAX) break;
     const uint8_t *record = ring.records + (position & ring.mask);
     uint32_t header = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
     if (header & BPF_RINGBUF_BUSY_BIT) break;

@@ -49,9 +49,9 @@ static void control_add(struct msghdr *message, int level, int type, const void 
 }
 
 // How the outer header is marked; 0 = as the kernel does it by itself.
-static void control_add_marks(struct msghdr *message, int family, const int32_t *destination) {
+static void control_add_marks(struct msghdr *message, int family, const int32_t *destination, uint32_t marks) {
   bool ipv6 = family == AF_INET6;
-  int ttl = destination[DESTINATION_TTL], tos = destination[DESTINATION_TOS];
+  int ttl = destination[DESTINATION_TTL], tos = destination[DESTINATION_TOS] | marks_tos(marks);
   int level = ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
   if (ttl > 0 && ttl <= 255) control_add(message, level, ipv6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof ttl);
   if (tos > 0 && tos <= 255) control_add(message, level, ipv6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
@@ -63,7 +63,7 @@ static struct msghdr for_udp_socket(const struct train *train, int family, struc
   e->slices[0] = (struct iovec){train->start, train->length};
   struct msghdr message = {.msg_name = &e->to, .msg_namelen = size, .msg_iov = e->slices, .msg_iovlen = 1,
                            .msg_control = e->control};
-  control_add_marks(&message, family, train->destination);
+  control_add_marks(&message, family, train->destination, train->marks);
   uint16_t frame_bytes = (uint16_t)train->frame_bytes;
   if (train->frame_count > 1) control_add(&message, SOL_UDP, UDP_SEGMENT, &frame_bytes, sizeof frame_bytes);
   return message;
@@ -85,7 +85,8 @@ static void send_one_by_one(struct sender *s, const struct train *train, struct 
 
 // The UDP checksum is left to be filled: a train must have one, and a single frame over IPv6 too.
 static struct msghdr for_packet_socket(const struct train *train, struct envelope *e) {
-  uint32_t outer_bytes = outer_header_write(train->path, train->length - VXLAN_HEADER, train->source_port, e->outer);
+  uint32_t frame_bytes = train->length - VXLAN_HEADER;
+  uint32_t outer_bytes = outer_header_write(train->path, frame_bytes, train->source_port, train->marks, e->outer);
   uint32_t udp = outer_udp(outer_bytes), header_bytes = outer_bytes - VXLAN_HEADER;
   uint32_t bytes = header_bytes + train->length;
   bool is_train = train->frame_count > 1;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "layout.h"
+#include "marks.h"
 #include "train-order.h"
 
 enum {
@@ -23,6 +24,7 @@ struct train {
   int udp_fd;
   const int32_t *path;  // NULL if `fd` is `udp_fd`, else its path and `fd` a packet socket
   uint16_t source_port;
+  uint32_t marks;
   const int32_t *destination;
   uint8_t *start;
   uint32_t length;
@@ -40,8 +42,20 @@ struct sender {
   bool open;  // the last train takes more frames
   uint32_t train_count;
   struct train trains[TRAINS_MAX];
+  struct passenger passengers[COPIES_MAX];
   uint16_t order[COPIES_MAX];
 };
+
+// The train that a copy may share: all have its destination, its marks, and the number of its UDP socket.
+enum { SOCKET_BITS = 15, SOCKETS_MAX = 1 << SOCKET_BITS };
+
+static inline uint64_t train_of(uint32_t destination, uint32_t marks, uint32_t socket) {
+  return (uint64_t)destination << 32 | (uint64_t)marks << SOCKET_BITS | socket;
+}
+
+static inline uint64_t train_at(const struct sender *s, uint32_t position) { return s->passengers[s->order[position]].train; }
+static inline uint32_t socket_of(uint64_t train) { return (uint32_t)train & (SOCKETS_MAX - 1); }
+static inline uint32_t train_marks(uint64_t train) { return (uint32_t)train >> SOCKET_BITS; }
 
 static inline int32_t *copy_at(const struct sender *s, uint32_t position) {
   return s->copies.at + (uint32_t)s->order[position] * COPY_WORDS;
@@ -59,10 +73,6 @@ static inline bool valid_copy(const struct sender *s, const int32_t *copy) {
   const int32_t *row = s->frames.at + frame * FRAME_WORDS;
   uint32_t offset = (uint32_t)row[FRAME_OFFSET], length = (uint32_t)row[FRAME_LENGTH];
   return offset <= s->arena.length && length <= s->arena.length - offset;
-}
-
-static inline uint32_t socket_of(const struct sender *s, const int32_t *copy) {
-  return (uint32_t)s->frames.at[copy[COPY_FRAME] * FRAME_WORDS + FRAME_FLOW] % s->sockets.count;
 }
 
 // Bytes of the largest inner frame, Ethernet header included, that fits the path.

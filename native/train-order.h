@@ -9,7 +9,7 @@ enum { COPIES_MAX = 1024 };
 
 // What the order of a copy depends on.
 struct passenger {
-  uint64_t train;   // destination and source port: copies with the same one may share a train
+  uint64_t train;   // copies with the same one may share a train (sender.h)
   uint32_t flow;    // copies of one flow keep their order
   uint32_t length;  // bytes, below 2^17
 };

@@ -57,7 +57,8 @@ napi_value tunnel_redirect(napi_env env, napi_callback_info info) {
   return link < 0 ? throw_errno(env, "BPF_LINK_CREATE", -link) : int_value(env, link);
 }
 
-bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_max, uint16_t source_port) {
+bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_max, uint16_t source_port,
+                 uint32_t marks) {
   int fd = path[PATH_TUNNEL] - 1;
   uint32_t outer_bytes = (uint32_t)path[PATH_HEADER_BYTES];
   struct cut cut;
@@ -75,7 +76,7 @@ bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_
       .inner_l3 = (uint16_t)(outer_bytes + cut.l3),
   };
   uint8_t outer[OUTER_IPV6];
-  outer_header_write(path, frame->length, source_port, outer);
+  outer_header_write(path, frame->length, source_port, marks, outer);
   struct iovec slices[3] = {{&header, sizeof header}, {outer, outer_bytes}, {(void *)(uintptr_t)frame->at, frame->length}};
   return writev(fd, slices, 3) > 0;
 }

@@ -5,28 +5,45 @@
 #include "arguments.h"
 #include "calls.h"
 #include "datagram.h"
+#include "ecn.h"
 #include "udp-address.h"
 
 enum { MESSAGES_MAX = 128 };
 
-// Bytes of each datagram that the kernel merged into this message (UDP_GRO); 0 = a single one.
-static uint32_t merged_size(struct msghdr *message) {
-  int size = 0;
-  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
-    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) memcpy(&size, CMSG_DATA(c), sizeof size);
-  return size > 0 ? (uint32_t)size : 0;
+// What the kernel tells beside a message.
+struct told {
+  uint32_t merged_bytes;  // of each datagram that it merged into this message (UDP_GRO), all with the same TOS; 0 = a single one
+  uint8_t tos;            // or traffic class, of the outer header
+};
+
+static struct told told_with(struct msghdr *message) {
+  struct told told = {0};
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    int value = 0;
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+      told.tos = *CMSG_DATA(c);
+      continue;
+    }
+    memcpy(&value, CMSG_DATA(c), sizeof value);
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO && value > 0) told.merged_bytes = (uint32_t)value;
+    if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) told.tos = (uint8_t)value;
+  }
+  return told;
 }
 
 // Writes the rows of one message and returns how many; a merged one becomes a row for each datagram in it.
 static uint32_t write_rows(struct msghdr *message, uint32_t offset, uint32_t length, int32_t *rows, uint32_t rows_max,
-                           const uint8_t *arena, int32_t vtep) {
+                           uint8_t *arena, int32_t vtep) {
   int32_t remote[4];
   address_to_words(message->msg_name, remote);
   if (message->msg_flags & MSG_TRUNC) {
     datagram_row(rows, offset, length, FRAME_TRUNCATED, remote, vtep);
     return 1;
   }
-  return datagram_rows(rows, rows_max, arena, offset, length, merged_size(message), remote, vtep);
+  struct told told = told_with(message);
+  uint32_t count = datagram_rows(rows, rows_max, arena, offset, length, told.merged_bytes, remote, vtep);
+  if (ecn_tells(told.tos)) ecn_decapsulate(rows, count, arena, told.tos);
+  return count;
 }
 
 // udpReceive(fd, arena, frames, slotBase, slotBytes, slotCount, vtep) -> rows written, or -errno. Never blocks.
@@ -45,7 +62,7 @@ napi_value udp_receive(napi_env env, napi_callback_info info) {
   struct mmsghdr messages[MESSAGES_MAX];
   struct iovec slices[MESSAGES_MAX];
   union socket_address senders[MESSAGES_MAX];
-  _Alignas(struct cmsghdr) char controls[MESSAGES_MAX][CMSG_SPACE(sizeof(int))];
+  _Alignas(struct cmsghdr) char controls[MESSAGES_MAX][2 * CMSG_SPACE(sizeof(int))];
   for (uint32_t i = 0; i < slots; i++) {
     slices[i] = (struct iovec){arena.at + base + i * slot_bytes, slot_bytes};
     messages[i].msg_hdr = (struct msghdr){.msg_name = &senders[i], .msg_namelen = sizeof senders[i], .msg_iov = &slices[i],

@@ -9,10 +9,13 @@
 #include "socket-options.h"
 #include "udp-address.h"
 
-static void prepare_receiving(int fd, int bytes) {
+static void prepare_receiving(int fd, int family, int bytes) {
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
   // Without UDP_GRO (before Linux 5.0) datagrams simply come one by one.
   set_int(fd, SOL_UDP, UDP_GRO, 1);
+  // What the network has written into the outer header: congestion (ecn.h).
+  if (family == AF_INET) set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+  else set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   // No SO_RXQ_OVFL: its message is copied from the sk_buff's control block, and when the datagram was a TCP segment of a
   // local namespace (a clone from another slab), hardened kernels take that for an attack and kill the thread.
 }
@@ -65,7 +68,7 @@ napi_value udp_open(napi_env env, napi_callback_info info) {
   int fd = open_bound(family, &local, length, share, &call);
   if (fd < 0) return throw_errno(env, call, errno);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
-  if (receives) prepare_receiving(fd, buffer_bytes);
+  if (receives) prepare_receiving(fd, family, buffer_bytes);
   // It lends its source port, and that is all.
   if (!receives && refuse_receiving(fd) < 0) {
     int error = errno;

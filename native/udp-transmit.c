@@ -1,7 +1,7 @@
-// Transmitting a batch by the UDP underlay, in trains: frames of one destination and source port leave as one GSO
+// Transmitting a batch by the UDP underlay, in trains: frames of one destination, source port and TOS leave as one GSO
 // datagram as long as their lengths are equal (the last may be shorter), so that the stacks of sender and receiver are
 // crossed once for up to 64 of them.
-//   1. order_copies   copies of one destination and source port stand together, equal lengths too where no flow is reordered
+//   1. order_copies   copies that may share a train stand together, equal lengths too where no flow is reordered
 //   2. append_*       each frame is written behind its VXLAN header to the staging area: whole, checksum filled, or cut
 //   3. send_trains    (send-trains.c) the trains leave; a failure is written into the copies that were aboard
 #include <errno.h>
@@ -23,18 +23,17 @@ enum {
 // ---- 1. order
 
 static void order_copies(struct sender *s, uint32_t count) {
-  struct passenger passengers[COPIES_MAX];
   for (uint32_t i = 0; i < count; i++) {
     const int32_t *copy = s->copies.at + i * COPY_WORDS;
     const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
     uint32_t length = (uint32_t)row[FRAME_LENGTH];
-    passengers[i] = (struct passenger){
-        .train = (uint64_t)(uint32_t)copy[COPY_DESTINATION] << 32 | socket_of(s, copy),
+    s->passengers[i] = (struct passenger){
+        .train = train_of((uint32_t)copy[COPY_DESTINATION], marks_of(row), (uint32_t)row[FRAME_FLOW] % s->sockets.count),
         .flow = (uint32_t)row[FRAME_FLOW],
         .length = length < LENGTH_MAX ? length : LENGTH_MAX,
     };
   }
-  train_order(passengers, count, s->order);
+  train_order(s->passengers, count, s->order);
 }
 
 // ---- 2. append
@@ -49,10 +48,12 @@ static bool joins(const struct sender *s, uint32_t bytes) {
 static void begin_train(struct sender *s, uint32_t position, const int32_t *destination, uint32_t bytes) {
   if (s->train_count == TRAINS_MAX || s->staging_used + bytes > s->staging.length) send_trains(s);
   struct train *train = &s->trains[s->train_count++];
-  uint32_t socket = socket_of(s, copy_at(s, position));
+  uint64_t key = train_at(s, position);
+  uint32_t socket = socket_of(key);
   int fd = s->sockets.at[socket];
-  *train = (struct train){.fd = fd, .udp_fd = fd, .source_port = (uint16_t)s->ports.at[socket], .destination = destination,
-                          .start = s->staging.at + s->staging_used, .frame_bytes = bytes, .first = position};
+  *train = (struct train){.fd = fd, .udp_fd = fd, .source_port = (uint16_t)s->ports.at[socket], .marks = train_marks(key),
+                          .destination = destination, .start = s->staging.at + s->staging_used, .frame_bytes = bytes,
+                          .first = position};
   const int32_t *path = path_of(destination);
   if (path && path[PATH_TRAINS] > 0) {
     train->fd = path[PATH_TRAINS] - 1;
@@ -98,7 +99,9 @@ static void append_copy(struct sender *s, uint32_t position) {
     // Whole if there is a way; what waits in a train must not be overtaken.
     const int32_t *path = path_of(destination);
     if (path && path[PATH_TUNNEL] > 0 && s->train_count > 0) send_trains(s);
-    if (!path || !tunnel_send(path, &frame, frame_max, (uint16_t)s->ports.at[socket_of(s, copy)]))
+    uint64_t train = train_at(s, position);
+    uint16_t source_port = (uint16_t)s->ports.at[socket_of(train)];
+    if (!path || !tunnel_send(path, &frame, frame_max, source_port, train_marks(train)))
       append_cut(s, position, destination, &frame, frame_max);
   } else if (frame.length > frame_max) {
     fail(s, position, DROP_TOO_BIG);
@@ -111,15 +114,10 @@ static void append_copy(struct sender *s, uint32_t position) {
   }
 }
 
-// Whether copies that stand side by side may share a train.
-static bool goes_along(const struct sender *s, const int32_t *copy, const int32_t *before) {
-  return copy[COPY_DESTINATION] == before[COPY_DESTINATION] && socket_of(s, copy) == socket_of(s, before);
-}
-
 static void transmit(struct sender *s, uint32_t count) {
   order_copies(s, count);
   for (uint32_t position = 0; position < count; position++) {
-    if (position > 0 && !goes_along(s, copy_at(s, position), copy_at(s, position - 1))) s->open = false;
+    if (position > 0 && train_at(s, position) != train_at(s, position - 1)) s->open = false;
     append_copy(s, position);
   }
   send_trains(s);
@@ -141,8 +139,8 @@ napi_value udp_transmit(napi_env env, napi_callback_info info) {
   s.destinations = take_words(&a);
   s.staging = take_bytes(&a);
   if (!a.ok) return NULL;
-  if (s.sockets.count == 0 || s.ports.count < s.sockets.count || count > s.copies.count / COPY_WORDS ||
-      s.staging.length < TRAIN_BYTES_MAX)
+  if (s.sockets.count == 0 || s.sockets.count > SOCKETS_MAX || s.ports.count < s.sockets.count ||
+      count > s.copies.count / COPY_WORDS || s.staging.length < TRAIN_BYTES_MAX)
     return throw_errno(env, "udpTransmit", EINVAL);
   for (uint32_t i = 0; i < count; i++)
     if (!valid_copy(&s, s.copies.at + i * COPY_WORDS)) return throw_errno(env, "udpTransmit: copy out of bounds", EINVAL);

@@ -153,6 +153,7 @@ static inline bool read_ipv4(int32_t *row, const uint8_t *frame, uint32_t length
   const uint8_t *ip = frame + l3;
   uint32_t header = (ip[0] & 15u) << 2, total = read16(ip + 2), protocol = ip[9];
   if (ip[0] >> 4 != 4 || header < IPV4_HEADER || total < header || l3 + total > length) return false;
+  row[FRAME_FLAGS] |= (ip[1] & 3) << FRAME_ECN_SHIFT;
   uint32_t source = read32(ip + 12), target = read32(ip + 16), l4_bytes = total - header;
   bool whole = (read16(ip + 6) & FRAGMENT_MASK) == 0;
   if (!whole || !has_ports(protocol, l4_bytes)) {
@@ -172,6 +173,7 @@ static inline bool read_ipv6(int32_t *row, const uint8_t *frame, uint32_t length
   const uint8_t *ip = frame + l3;
   uint32_t l4_bytes = read16(ip + 4), protocol = ip[6], hash = protocol;
   if (ip[0] >> 4 != 6 || l3 + IPV6_HEADER + l4_bytes > length) return false;
+  row[FRAME_FLAGS] |= (ip[1] >> 4 & 3) << FRAME_ECN_SHIFT;
   for (uint32_t word = 8; word < IPV6_HEADER; word += 4) hash = hash * 31 ^ read32(ip + word);
   if (!has_ports(protocol, l4_bytes)) {
     row[FRAME_FLOW] = mix(hash);

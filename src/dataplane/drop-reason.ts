@@ -75,6 +75,10 @@ export const DROP_REASONS = [
     name: "impair_limit",
     text: "the port's cable holds as many frames as it may (limit of impair_in, impair_out)",
   },
+  {
+    name: "ecn_invalid",
+    text: "the network marked congestion, but the inner sender does not take part in ECN (RFC 6040 section 4.2)",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

@@ -43,6 +43,10 @@ export const FLAG_TRUNCATED = 2;
 export const FLAG_BAD_OFFLOAD = 4;
 /** Lengths or checksum of the outer headers are wrong. */
 export const FLAG_BAD_OUTER = 8;
+/** Two bits: the ECN of the inner IP header (RFC 3168 section 5), which the outer one gets as well. */
+export const FLAG_ECN_SHIFT = 4;
+/** The outer header tells of congestion, the inner one of a sender that would not hear. */
+export const FLAG_BAD_ECN = 64;
 
 export const GSO_NONE = 0;
 export const GSO_TCPV4 = 1;

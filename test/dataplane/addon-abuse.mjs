@@ -85,7 +85,7 @@ const VALID = {
   ringMap: () => [ring(), new Uint8Array(ROOM_BYTES)],
   ringUnmap: () => [ring(), new Uint8Array(ROOM_BYTES)],
   ringSleep: () => [ring(), new Uint8Array(ROOM_BYTES)],
-  ringReceive: () => [ring(), records(), new Int32Array(128 * 16), vteps(), 64],
+  ringReceive: () => [ring(), records(), new Int32Array(128 * 16), vteps(), 64, ROOM_BYTES, COPIES_BYTES],
   tapReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],
   tapTransmit: () => [NO_FD, new Uint8Array(4096), frames(), new Int32Array(16), 4, 1450],
   segmentFrame: () => [new Uint8Array(3000), frames(), 1464, new Uint8Array(4096), new Int32Array(8)],
@@ -113,6 +113,7 @@ const RECORDS_AT = WRITER_AT + 4096;
 const RING_BYTES = 4096;
 const RECORD_BYTES = 1024;
 const ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
+const COPIES_BYTES = 65_600;
 const OPENERS = ["udpOpen", "ringOpen", "erspanOpen"];
 
 const counts = { calls: 0, returned: 0, threw: 0, badErrors: [] };
@@ -130,7 +131,7 @@ function ring() {
 
 /** Memory as the kernel would leave it: full of records, each of which holds a datagram for the VTEP. */
 function records() {
-  const arena = new Uint8Array(ROOM_BYTES);
+  const arena = new Uint8Array(ROOM_BYTES + COPIES_BYTES);
   const words = new DataView(arena.buffer);
   words.setUint32(WRITER_AT, RING_BYTES, true);
   for (let at = RECORDS_AT; at < ROOM_BYTES; at += RECORD_BYTES) {
@@ -260,7 +261,15 @@ function receiveFromRing() {
   if (below(4) === 0) words[2 + below(4)] = numbers[below(9)];
   const frames = new Int32Array((64 + below(200)) * 16);
   const known = below(8) ? vteps() : new Int32Array(below(20));
-  const values = [words, below(20) ? arena : arena.subarray(below(64)), frames, known, below(1025)];
+  const copies = [ROOM_BYTES - below(2), below(9) ? COPIES_BYTES : random()];
+  const values = [
+    words,
+    below(20) ? arena : arena.subarray(below(64)),
+    frames,
+    known,
+    below(1025),
+    ...copies,
+  ];
   // Twice: the second call gives back what the first took.
   attempt("ringReceive", values);
   attempt("ringReceive", values);

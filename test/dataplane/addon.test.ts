@@ -160,13 +160,19 @@ test.each<[string, Call, string | RegExp]>([
   ["a frame of negative length", (addon) => udpTransmit(addon, { row: [0, -1] }), "EINVAL"],
   ["a TAP's copy of a frame that is not there", (addon) => tapTransmit(addon, { frame: 4 }), "EINVAL"],
   ["a TAP's frame behind the arena", (addon) => tapTransmit(addon, { row: [200, 57] }), "EINVAL"],
-  ["a ring beyond the arena", (addon) => ringReceive(addon, { base: 4096 }), "EINVAL"],
+  ["a ring beyond the arena", (addon) => ringReceive(addon, { base: 69_632 }), "EINVAL"],
   ["a ring far beyond it", (addon) => ringReceive(addon, { base: -4096 }), "EINVAL"],
   ["a ring off its alignment", (addon) => ringReceive(addon, { base: 4, bytes: 4096 }), "EINVAL"],
   ["a ring below one page", (addon) => ringReceive(addon, { bytes: 2048 }), "EINVAL"],
   ["a ring of a size that is no power of two", (addon) => ringReceive(addon, { bytes: 4097 }), "EINVAL"],
   ["a ring of nothing", (addon) => ringReceive(addon, { bytes: 0 }), "EINVAL"],
   ["a ring read beyond what was written", (addon) => ringReceive(addon, { position: 8 }), "EINVAL"],
+  ["copies beyond the arena", (addon) => ringReceive(addon, { copiesBase: ROOM_BYTES + 1 }), "EINVAL"],
+  [
+    "less room for copies than a record takes",
+    (addon) => ringReceive(addon, { copiesBytes: COPIES_BYTES - 1 }),
+    "EINVAL",
+  ],
   ["a VTEP table without a row", (addon) => ringReceive(addon, { vteps: new Int32Array(7) }), "EINVAL"],
   ["words of a ring cut short", (addon) => addon.ringMap(new Int32Array(5), new Uint8Array(8)), "EINVAL"],
   [
@@ -275,10 +281,13 @@ interface RingChange {
   readonly position?: number;
   readonly worker?: number;
   readonly vteps?: Int32Array;
+  readonly copiesBase?: number;
+  readonly copiesBytes?: number;
 }
 
 /** Of two pages of records, behind which its room ends. */
 const ROOM_BYTES = 3 * 65_536 + 2 * 8192;
+const COPIES_BYTES = 65_600;
 
 function ringWords({ base = 0, bytes = 8192, position = 0, worker = 0 }: RingChange): Int32Array {
   return Int32Array.of(NO_FD, NO_FD, worker, base, bytes, position);
@@ -288,7 +297,9 @@ function ringWords({ base = 0, bytes = 8192, position = 0, worker = 0 }: RingCha
 function ringReceive(addon: Native, change: RingChange): number {
   const { vteps = new Int32Array(8) } = change;
   const frames = new Int32Array(128 * FRAME_WORDS);
-  return addon.ringReceive(ringWords(change), new Uint8Array(ROOM_BYTES), frames, vteps, 64);
+  const { copiesBase = ROOM_BYTES, copiesBytes = COPIES_BYTES } = change;
+  const arena = new Uint8Array(ROOM_BYTES + COPIES_BYTES);
+  return addon.ringReceive(ringWords(change), arena, frames, vteps, 64, copiesBase, copiesBytes);
 }
 
 interface Transmission {

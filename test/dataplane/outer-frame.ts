@@ -17,6 +17,8 @@ export interface OuterFrame {
   readonly port: number;
   /** From the VXLAN header on. */
   readonly payload: Buffer;
+  /** Type of service or traffic class. */
+  readonly tos?: number;
   /** `none` writes zero. */
   readonly udpChecksum?: "right" | "wrong" | "none";
   readonly ipChecksum?: "right" | "wrong";
@@ -76,6 +78,7 @@ function ipv4(options: OuterFrame, l4: Buffer, fragment?: Fragment): Buffer {
   const ip = Buffer.concat([Buffer.alloc(12), address(options.from), address(options.to), words]);
   const rest = options.rest ?? Buffer.alloc(0);
   ip[0] = 0x40 | (ip.length / 4);
+  ip[1] = options.tos ?? 0;
   ip.writeUInt16BE(ip.length + l4.length + rest.length + (options.ipLengthError ?? 0), 2);
   ip.writeUInt16BE(identification, 4);
   ip.writeUInt16BE(fragment ? (fragment.more ? 0x2000 : 0) | (fragment.offset / 8) : 0x4000, 6);
@@ -102,7 +105,7 @@ function ipv6(options: OuterFrame, l4: Buffer, fragment?: Fragment): Buffer {
   }
   const payload = Buffer.concat([...headers, l4, options.rest ?? Buffer.alloc(0)]);
   const head = Buffer.alloc(8);
-  head[0] = 0x60;
+  head.writeUInt16BE(0x6000 | ((options.tos ?? 0) << 4), 0);
   head.writeUInt16BE(payload.length + (options.ipLengthError ?? 0), 4);
   head[6] = next;
   head[7] = 64;

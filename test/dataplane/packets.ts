@@ -51,6 +51,8 @@ export interface PacketOptions {
   /** `left`: the field holds the pseudo-header sum, as a sender leaves it to a network card. */
   readonly checksum: "filled" | "left";
   readonly ports?: readonly [number, number];
+  /** Type of service or traffic class. */
+  readonly tos?: number;
   /** IPv4 options, a multiple of 4 bytes. */
   readonly ipOptions?: Buffer;
   /** TCP options, a multiple of 4 bytes. */
@@ -83,8 +85,8 @@ export function packet(options: PacketOptions): Packet {
   transport.writeUInt16BE(mangled ? 0xffff : sum, field);
   const ip =
     version === 4
-      ? ipv4Header(source, target, protocol, ipOptions, transport.length)
-      : ipv6Header(source, target, protocol, transport.length);
+      ? ipv4Header(source, target, protocol, ipOptions, transport.length, options)
+      : ipv6Header(source, target, protocol, transport.length, options);
   return { bytes: Buffer.concat([ip, transport]), l4: ip.length, payload: ip.length + header.length };
 }
 
@@ -108,9 +110,17 @@ function transportHeader({ protocol, ports = [40_000, 50_000], payload, ...optio
   return Buffer.concat([tcp, tcpOptions]);
 }
 
-function ipv4Header(source: Buffer, target: Buffer, protocol: number, options: Buffer, l4: number): Buffer {
+function ipv4Header(
+  source: Buffer,
+  target: Buffer,
+  protocol: number,
+  options: Buffer,
+  l4: number,
+  { tos = 0 }: PacketOptions,
+): Buffer {
   const ip = Buffer.concat([Buffer.alloc(12), source, target, options]);
   ip[0] = 0x40 | (ip.length / 4);
+  ip[1] = tos;
   ip.writeUInt16BE(ip.length + l4, 2);
   ip.writeUInt16BE(0xfffe, 4);
   ip.writeUInt16BE(0x4000, 6);
@@ -120,9 +130,15 @@ function ipv4Header(source: Buffer, target: Buffer, protocol: number, options: B
   return ip;
 }
 
-function ipv6Header(source: Buffer, target: Buffer, protocol: number, l4: number): Buffer {
+function ipv6Header(
+  source: Buffer,
+  target: Buffer,
+  protocol: number,
+  l4: number,
+  { tos = 0 }: PacketOptions,
+): Buffer {
   const head = Buffer.alloc(8);
-  head[0] = 0x60;
+  head.writeUInt16BE(0x6000 | (tos << 4), 0);
   head.writeUInt16BE(l4, 4);
   head[6] = protocol;
   head[7] = 64;

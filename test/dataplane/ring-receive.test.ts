@@ -1,8 +1,9 @@
 // The reading of a receive ring, over memory that the test fills as the kernel would: what becomes a row, in which order,
 // and when records go back. The ring with a kernel behind it is tested in test/kernel.
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
 import {
+  FLAG_BAD_ECN,
   FLAG_BAD_OUTER,
   FLAG_TRUNCATED,
   FRAME_FLAGS,
@@ -26,6 +27,8 @@ const RING_BYTES = 8192;
 const [READER_AT, WRITER_AT] = [65_536, 131_072];
 const RECORDS_AT = WRITER_AT + 4096;
 const ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
+/** Behind the ring: room for copies, as little as the addon takes. */
+const COPIES_BYTES = 65_600;
 const FRAME_AT = 14;
 const BUSY = 2 ** 31;
 const DISCARDED = 2 ** 30;
@@ -44,7 +47,7 @@ let ring: Int32Array;
 let frames: Int32Array;
 let vteps: Int32Array;
 beforeEach(() => {
-  arena = Buffer.from(new ArrayBuffer(ROOM_BYTES));
+  arena = Buffer.from(new ArrayBuffer(ROOM_BYTES + COPIES_BYTES));
   ring = Int32Array.of(NO_FD, NO_FD, 0, 0, RING_BYTES, 0);
   frames = new Int32Array(4 * ROWS_OF_A_SLOT * FRAME_WORDS);
   vteps = new Int32Array(2 * VTEP_WORDS);
@@ -204,6 +207,52 @@ test("over IPv6 a datagram must have a UDP checksum, whatever the device says", 
   expect(flags).toEqual([0, FLAG_BAD_OUTER, FLAG_BAD_OUTER]);
 });
 
+describe.each([
+  ["10.0.0.1", LOCAL],
+  ["fd00::1", "fd00::2"],
+])("congestion in an outer header of %s", (from, to) => {
+  const [NOT_ECT, ECT_0, CE] = [0, 2, 3];
+  const packets = (ecn: number) => [1, 2, 3].map((seed) => vxlan(1, withEcn(ecn, pattern(100, seed))));
+  beforeEach(() => {
+    vteps.set(parseAddress(to).words, VTEP_ADDRESS);
+    vteps[VTEP_PORT] = PORT;
+  });
+
+  function putTrain(datagrams: readonly Buffer[], tos: number): void {
+    const bytes = train(Buffer.concat(datagrams), { from, to, tos, udpChecksum: "right" });
+    put(bytes, { gsoBytes: datagrams[0].length });
+  }
+
+  test("reaches each packet of a train, in a copy: the record stays as it is", () => {
+    const record = arena.subarray(RECORDS_AT, RECORDS_AT + RING_BYTES);
+    putTrain(packets(ECT_0), CE);
+    const before = Buffer.from(record);
+    expect(receive()).toEqual(packets(CE).map((payload) => payload.toString("hex")));
+    expect(record.equals(before)).toBe(true);
+    expect(frames[FRAME_OFFSET]).toBeGreaterThanOrEqual(ROOM_BYTES);
+  });
+
+  test("forbids packets of a sender that would not hear of it", () => {
+    putTrain(packets(NOT_ECT), CE);
+    expect(receive()).toHaveLength(3);
+    const flags = [0, 1, 2].map((row) => frames[row * FRAME_WORDS + FRAME_FLAGS]);
+    expect(flags).toEqual([FLAG_BAD_ECN, FLAG_BAD_ECN, FLAG_BAD_ECN]);
+  });
+
+  test("is none if only the sender's capability is told: nothing is copied", () => {
+    putTrain(packets(ECT_0), ECT_0);
+    expect(receive()).toEqual(packets(ECT_0).map((payload) => payload.toString("hex")));
+    expect(frames[FRAME_OFFSET]).toBeLessThan(ROOM_BYTES);
+  });
+
+  test("waits for the next batch where there is no room for one more copy", () => {
+    putTrain(packets(ECT_0), CE);
+    putTrain(packets(ECT_0), CE);
+    const wanted = packets(CE).map((payload) => payload.toString("hex"));
+    expect([receive(), receive(), receive()]).toEqual([wanted, wanted, []]);
+  });
+});
+
 test("an odd number of bytes has the same checksum here and there", () => {
   const payloads = [1, 2, 3].map((bytes) => vxlan(1, frame({ payload: Buffer.alloc(46 + bytes, 0xfe) })));
   for (const payload of payloads) put(datagram(payload, { udpChecksum: "right" }));
@@ -248,6 +297,13 @@ function describeInner(body: (name: string, frameOf: (checksum: InnerChecksum) =
           body(`${bytes} bytes of ${protocol} over IPv${version} behind ${vlans.length} tags`, (checksum) =>
             inner(protocol, version, pattern(bytes), checksum, vlans),
           );
+}
+
+function withEcn(tos: number, payload: Buffer): Buffer {
+  return frame({
+    type: ETHERTYPE_IPV4,
+    payload: packet({ version: 4, protocol: "udp", payload, checksum: "filled", tos }).bytes,
+  });
 }
 
 function inner(
@@ -331,7 +387,7 @@ function writer(): number {
 
 /** The bytes of each row. */
 function receive(recordsMax = 64): string[] {
-  const rows = native().ringReceive(ring, arena, frames, vteps, recordsMax);
+  const rows = native().ringReceive(ring, arena, frames, vteps, recordsMax, ROOM_BYTES, COPIES_BYTES);
   return Array.from({ length: rows }, (_, row) => {
     const offset = frames[row * FRAME_WORDS + FRAME_OFFSET];
     return arena.subarray(offset, offset + frames[row * FRAME_WORDS + FRAME_LENGTH]).toString("hex");

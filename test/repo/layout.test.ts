@@ -18,6 +18,8 @@ const OTHERWISE: Record<string, string> = {
   FRAME_TRUNCATED: "FLAG_TRUNCATED",
   FRAME_BAD_OFFLOAD: "FLAG_BAD_OFFLOAD",
   FRAME_BAD_OUTER: "FLAG_BAD_OUTER",
+  FRAME_BAD_ECN: "FLAG_BAD_ECN",
+  FRAME_ECN_SHIFT: "FLAG_ECN_SHIFT",
 };
 const SHARED: Record<string, unknown> = { ...frames, ...destinations, ...nextHop, ...erspan };
 

@@ -131,8 +131,16 @@ export interface Native {
   ringMap(ring: Int32Array, arena: Uint8Array): void;
   ringUnmap(ring: Int32Array, arena: Uint8Array): void;
   ringSleep(ring: Words, arena: Bytes): void;
-  /** `vteps` has the rows of vteps.ts. */
-  ringReceive(ring: Words, arena: Bytes, frames: Words, vteps: Words, recordsMax: number): number;
+  /** `vteps` has the rows of vteps.ts; of what is received, that which changes on the way is copied to the room for copies. */
+  ringReceive(
+    ring: Words,
+    arena: Bytes,
+    frames: Words,
+    vteps: Words,
+    recordsMax: number,
+    copiesBase: number,
+    copiesBytes: number,
+  ): number;
   /** Takes the error that a socket has pending; 0 = none. */
   socketError(fd: number): number;
   /** Opens and closes a socket of a PROBE_ kind; throws what the kernel answers. */

@@ -2,8 +2,8 @@
 // memory that is a part of the arena; and the classifier that says what that program takes from the host's own stack.
 import type { Address } from "../address.ts";
 import type { Device } from "../device.ts";
-import { FRAME_WORDS, FRAMES_MAX, RING_BATCH_FRAMES, type TransmitList } from "../frames.ts";
-import { type Arena, RING_BYTES, RING_ROOM_BYTES } from "./arena.ts";
+import { FRAME_WORDS, FRAMES_MAX, RING_BATCH_FRAMES, SLOT_COUNT, type TransmitList } from "../frames.ts";
+import { type Arena, RING_BYTES, RING_ROOM_BYTES, SLOT_BYTES } from "./arena.ts";
 import { native, type View } from "./native.ts";
 
 /** Words of a ring, read and written by the addon (native/ring.c keeps the same numbers). */
@@ -126,6 +126,7 @@ export class RingReceiver implements Device {
     this.native.ringMap(this.ring, arena.bytes);
   }
 
+  /** While a batch of a ring is forwarded the slots are free: copies stand there. */
   receive(): number {
     return this.native.ringReceive(
       this.ringView,
@@ -133,6 +134,8 @@ export class RingReceiver implements Device {
       this.framesView,
       this.vtepsView,
       RING_BATCH_FRAMES,
+      this.arena.slotBase,
+      SLOT_BYTES * SLOT_COUNT,
     );
   }
 

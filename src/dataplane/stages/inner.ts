@@ -1,10 +1,11 @@
-// Reading the inner frame: VLAN, flow hash, and what its sender left to a network card. The UDP underlay delivers a
+// Reading the inner frame: VLAN, flow hash, ECN, and what its sender left to a network card. The UDP underlay delivers a
 // frame without metadata, but a checksum left undone betrays itself: the field then holds the plain pseudo-header sum.
 // Completing it is right even for a valid packet that matches by chance, whose checksum comes out the same again.
 import * as layout from "../frames.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const {
+  FLAG_ECN_SHIFT,
   FLAG_NEEDS_CSUM,
   FRAME_CSUM_OFFSET,
   FRAME_CSUM_START,
@@ -35,13 +36,17 @@ export const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 /** "More fragments" and the fragment offset (RFC 791 section 3.1). */
 const FRAGMENT_MASK = 0x3fff;
+/** The two lowest bits of a TOS or traffic class (RFC 3168 section 5), and where they stand in an IP header's first word. */
+const ECN_MASK = 3;
+const ECN_OF_IPV4 = ECN_MASK << 16;
+const ECN_OF_IPV6 = ECN_MASK << 20;
 
 /** Reads the inner frames of one arena. */
 export interface InnerReader {
   /** Where the Ethernet header and its VLAN tags end, packed with the outermost VLAN ID: `vlan << 16 | bytes`. */
   ethernetHeader(offset: number, length: number): number;
   /**
-   * Reads the frame of a row (`at` = its first word): writes its flow hash and, where the device told nothing
+   * Reads the frame of a row (`at` = its first word): writes its flow hash, its ECN and, where the device told nothing
    * (`infer`), its checksum and segmentation metadata. False if an IP header contradicts the frame's length.
    */
   readInner(at: number, headerBytes: number, infer: boolean): boolean;
@@ -77,11 +82,13 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
   function readIpv4(at: number, offset: number, length: number, l3: number, infer: boolean): boolean {
     if (length < l3 + IPV4_HEADER_BYTES) return false;
     const ip = offset + l3;
-    const versionAndLength = view.getUint8(ip);
-    const headerBytes = (versionAndLength & 15) << 2;
-    const totalBytes = view.getUint16(ip + 2);
-    if (versionAndLength >> 4 !== 4 || headerBytes < IPV4_HEADER_BYTES) return false;
+    // Version 4, header length 4, TOS 8, total length 16.
+    const word = view.getInt32(ip);
+    const headerBytes = (word >>> 22) & 60;
+    const totalBytes = word & 0xffff;
+    if (word >>> 28 !== 4 || headerBytes < IPV4_HEADER_BYTES) return false;
     if (totalBytes < headerBytes || l3 + totalBytes > length) return false;
+    if ((word & ECN_OF_IPV4) !== 0) rememberEcn(at, word >>> 16);
     const protocol = view.getUint8(ip + 9);
     const source = view.getInt32(ip + 12);
     const target = view.getInt32(ip + 16);
@@ -107,7 +114,10 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
     if (length < l3 + IPV6_HEADER_BYTES) return false;
     const ip = offset + l3;
     const l4Bytes = view.getUint16(ip + 4);
-    if (view.getUint8(ip) >> 4 !== 6 || l3 + IPV6_HEADER_BYTES + l4Bytes > length) return false;
+    // Version 4, traffic class 8, flow label 20.
+    const word = view.getInt32(ip);
+    if (word >>> 28 !== 6 || l3 + IPV6_HEADER_BYTES + l4Bytes > length) return false;
+    if ((word & ECN_OF_IPV6) !== 0) rememberEcn(at, word >>> 20);
     const protocol = view.getUint8(ip + 6);
     let hash = protocol;
     for (let word = 8; word < IPV6_HEADER_BYTES; word += 4)
@@ -123,6 +133,10 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
       inferOffload(at, offset, l3 + IPV6_HEADER_BYTES, protocol, sum, GSO_TCPV6);
     }
     return true;
+  }
+
+  function rememberEcn(at: number, tos: number): void {
+    frames[at + FRAME_FLAGS] |= (tos & ECN_MASK) << FLAG_ECN_SHIFT;
   }
 
   /** `sum` is the pseudo-header's, not yet folded; `l4` the transport header's offset in the frame. */

@@ -14,6 +14,7 @@ import { createInnerReader } from "./inner.ts";
 const { DROPS, RX_BYTES, RX_PACKETS } = counterLayout;
 const {
   DROPPED_PORT,
+  FLAG_BAD_ECN,
   FLAG_BAD_OFFLOAD,
   FRAME_FLAGS,
   FRAME_LENGTH,
@@ -27,7 +28,7 @@ const {
 } = layout;
 const { ETHERNET_HEADER_BYTES } = innerLayout;
 
-const { inner_malformed, offload_invalid, source_mac_invalid } = Drop;
+const { ecn_invalid, inner_malformed, offload_invalid, source_mac_invalid } = Drop;
 
 /** Returns the stage. `infer`: the device told nothing about offloads, so the headers must. */
 export function createInspect(tables: Tables, view: DataView): (count: number, infer: boolean) => void {
@@ -65,7 +66,9 @@ export function createInspect(tables: Tables, view: DataView): (count: number, i
     const offset = frames[at + FRAME_OFFSET];
     const length = frames[at + FRAME_LENGTH];
     if (length < ETHERNET_HEADER_BYTES) return drop(at, inner_malformed);
-    if (frames[at + FRAME_FLAGS] & FLAG_BAD_OFFLOAD) return drop(at, offload_invalid);
+    const flags = frames[at + FRAME_FLAGS];
+    if ((flags & (FLAG_BAD_OFFLOAD | FLAG_BAD_ECN)) !== 0)
+      return drop(at, flags & FLAG_BAD_ECN ? ecn_invalid : offload_invalid);
     const header = ethernetHeader(offset, length);
     if (!readInner(at, header & 0xffff, infer)) return drop(at, inner_malformed);
     const high = view.getUint16(offset + 6);

@@ -17,6 +17,10 @@ export interface PingOptions {
   readonly size?: number;
   /** `do` = set DF and never fragment. */
   readonly pmtuDiscovery?: "do" | "dont";
+  /** Type of service or traffic class. */
+  readonly tos?: number;
+  /** TTL or hop limit. */
+  readonly ttl?: number;
 }
 
 export class Peer {
@@ -44,6 +48,8 @@ export class Peer {
     ];
     if (options.size !== undefined) args.push("-s", String(options.size));
     if (options.pmtuDiscovery !== undefined) args.push("-M", options.pmtuDiscovery);
+    if (options.tos !== undefined) args.push("-Q", String(options.tos));
+    if (options.ttl !== undefined) args.push("-t", String(options.ttl));
     const { stdout } = await this.host.outcome("ping", [...args, address], { timeoutMs: SCRIPT_TIMEOUT_MS });
     return Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
   }

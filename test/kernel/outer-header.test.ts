@@ -1,0 +1,90 @@
+// The outer headers of datagrams to a client, by every way that frames leave: UDP sockets alone (io: udp), or packet sockets
+// and a tunnel TAP where the machine has them (io: auto). tshark reads what the client's device gets.
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitUntil } from "../../src/control/lab/command.ts";
+import { outerFrame } from "../dataplane/outer-frame.ts";
+import { ETHERTYPE_IPV4, frame, packet, vxlan } from "../dataplane/packets.ts";
+import { Capture, decode } from "./harness/capture.ts";
+import { compilePeer } from "./harness/compile.ts";
+import { CLIENT1, CLIENT2, client, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
+import { Peer } from "./harness/peer.ts";
+import { expectTcp } from "./harness/transfer.ts";
+
+const VXLAN_PORT = 4789;
+const VNI = 4100;
+const COUNT_TIMEOUT_MS = 3000;
+const [NOT_ECT, ECT_0, CE] = [0, 2, 3];
+const EXPEDITED = 0xb8;
+const TCP_BYTES = 300_000;
+const SENT = `ip.src == ${OWN_LEG.underlay} && ip.dst == ${CLIENT2.underlay} && udp.dstport == ${VXLAN_PORT}`;
+
+let lab: KernelLab;
+let inject: string;
+beforeAll(async () => {
+  lab = await KernelLab.start({ clients: [client(1), client(2)] });
+  inject = compilePeer("inject", lab.directory);
+  for (const peer of [lab.client1, lab.client2]) await peer.run("sysctl", "-qw", "net.ipv4.tcp_ecn=1");
+});
+afterAll(() => lab?.end());
+
+describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
+  let captures = 0;
+  beforeAll(async () => {
+    if (lab.config.underlay.io === io) return;
+    lab.config.underlay.io = io;
+    expect(await lab.running.stop()).toEqual({ code: 0, signal: null });
+    await lab.restart();
+    await lab.client1.ping(CLIENT2.ipv4);
+  });
+
+  /** The fields of what client2 gets meanwhile: of each datagram, or of those that match a filter too. */
+  async function seen(fields: readonly string[], filter: string, traffic: () => Promise<unknown>) {
+    const capture = await Capture.start(lab.client2, "eth0", join(lab.directory, `${io}${captures++}.pcap`));
+    await traffic();
+    await capture.stop();
+    return await decode(capture.path, `${SENT} && ${filter}`, fields);
+  }
+
+  test("they have the ECN of the inner headers, and the DSCP of the port", async () => {
+    const rows = await seen(["ip.dsfield.ecn", "ip.dsfield.dscp"], "ip.addr == 192.168.0.0/24", async () => {
+      for (const ecn of [NOT_ECT, ECT_0, CE])
+        expect(await lab.client1.ping(CLIENT2.ipv4, { tos: EXPEDITED | ecn })).toBe(3);
+      await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
+    });
+    const pairs = rows.map(([ecn, dscp]) => ({ ecn: ecn.split(","), dscp: dscp.split(",")[0] }));
+    expect(pairs.filter(({ ecn: [outer, inner] }) => outer !== inner)).toEqual([]);
+    expect(new Set(pairs.map(({ ecn }) => ecn[0]))).toEqual(new Set(["0", "2", "3"]));
+    expect(new Set(pairs.map(({ dscp }) => dscp))).toEqual(new Set(["0"]));
+  });
+
+  test("what the network has marked in them reaches the inner headers, or ends there", async () => {
+    const dropsBefore = await lab.drops("ecn_invalid");
+    const capture = await Capture.start(lab.client2, "vxlan0", join(lab.directory, `inner-${io}.pcap`));
+    const macs = { from: await lab.client1.mac("eth0"), to: await lab.test.mac("eth0") };
+    const datagrams = [NOT_ECT, ECT_0, CE].map((ecn) => {
+      const inner = packet({
+        version: 4,
+        protocol: "udp",
+        payload: Buffer.alloc(64),
+        checksum: "filled",
+        tos: ecn,
+      });
+      const payload = vxlan(
+        VNI,
+        frame({ to: "ff:ff:ff:ff:ff:ff", type: ETHERTYPE_IPV4, payload: inner.bytes }),
+      );
+      const ends = { from: CLIENT1.underlay, to: OWN_LEG.underlay, port: VXLAN_PORT };
+      return outerFrame({ macs, ...ends, payload, tos: CE }).toString("hex");
+    });
+    await new Peer(lab.network.campus).run(inject, lab.test.host.name, ...datagrams);
+    const dropped = async () => (await lab.drops("ecn_invalid")) === dropsBefore + 1;
+    expect(await waitUntil(dropped, COUNT_TIMEOUT_MS)).toBe(true);
+    await capture.stop();
+    const rows = await decode(capture.path, "udp.dstport == 50000", ["ip.dsfield.ecn", "ip.checksum.status"]);
+    expect(rows).toEqual([
+      ["3", "1"],
+      ["3", "1"],
+    ]);
+  });
+});
