@@ -4,8 +4,7 @@
 #include "layout.h"
 #include "segment.h"
 
-enum { VXLAN_HEADER = 8, L3_READABLE = 22, IPV4_HEADER = 20, IPV6_HEADER = 40 };
-enum { MUST_DROP = -1 };
+enum { VXLAN_HEADER = 8, MUST_DROP = -1 };
 
 // RFC 6040 section 4.2, figure 4, for an outer header that tells something: what the inner one has from then on.
 static int outgoing(int outer, int inner) {
@@ -26,8 +25,8 @@ static void write_ipv6(uint8_t *ip, int ecn) { ip[1] = (uint8_t)((ip[1] & ~(ECN_
 // False if the frame must not pass.
 static bool decapsulate(uint8_t *frame, uint32_t length, int outer) {
   bool ipv6;
-  uint32_t l3 = length < L3_READABLE ? 0 : find_l3(frame, &ipv6);
-  if (l3 == 0 || l3 + (ipv6 ? IPV6_HEADER : IPV4_HEADER) > length) return true;
+  uint32_t l3 = find_ip_header(frame, length, &ipv6);
+  if (l3 == 0) return true;
   uint8_t *ip = frame + l3;
   int inner = (ipv6 ? ip[1] >> 4 : ip[1]) & ECN_MASK;
   int ecn = outgoing(outer, inner);

@@ -42,10 +42,14 @@ enum {
   DESTINATION_PATH = 11,    // where in the row the path in use begins, 0 = none: by the UDP sockets
   DESTINATION_TTL = 13,     // of the outer header, by the UDP sockets
   DESTINATION_TOS = 14,
+  DESTINATION_OPTIONS = 15, // bits OUTER_
   DESTINATION_PATH_A = 16,
   DESTINATION_PATH_B = 40,
   DESTINATION_WORDS = 64,
 };
+
+// What of an outer header depends on the frame; without any of these, nothing but ECN does.
+enum { OUTER_TTL_INHERIT = 1, OUTER_TOS_INHERIT = 2 };
 
 // A path: how frames reach a destination past the UDP sockets. The control thread writes the one that is not in use.
 enum {

@@ -32,15 +32,23 @@ static inline const int32_t *path_of(const int32_t *destination) {
 
 static inline uint32_t outer_udp(uint32_t header_bytes) { return header_bytes - OUTER_UDP_VXLAN; }
 
-// Adds marks, whose bits are zero in the headers of a path; returns the sum of what is added.
+// Returns by how much this changes the sum of the header.
+static inline uint32_t replace16(uint8_t *at, uint16_t value) {
+  uint32_t change = (uint32_t)(uint16_t)~load16(at) + value;
+  store16(at, value);
+  return change;
+}
+
+// Brings marks to the headers of a path; returns the change of their sum.
 static inline uint32_t outer_mark_ipv4(uint8_t *ip, uint32_t marks) {
-  uint16_t tos = htons(marks_tos(marks));
-  store16(ip, load16(ip) | tos);
-  return tos;
+  uint32_t change = replace16(ip, load16(ip) | htons(marks_tos(marks)));
+  if (marks_ttl(marks)) change += replace16(ip + 8, htons((uint16_t)(marks_ttl(marks) << 8 | IPPROTO_UDP)));
+  return change;
 }
 
 static inline void outer_mark_ipv6(uint8_t *ip, uint32_t marks) {
   store16(ip, load16(ip) | htons((uint16_t)(marks_tos(marks) << 4)));
+  if (marks_ttl(marks)) ip[7] = marks_ttl(marks);
 }
 
 // Writes the headers of `path` (of path_of) for a frame of `frame_bytes`, which with them fits an IP packet, to `out`; returns

@@ -34,6 +34,12 @@ uint32_t find_l3(const uint8_t *frame, bool *ipv6) {
   return type == 0x0800 || *ipv6 ? at + 2 : 0;
 }
 
+uint32_t find_ip_header(const uint8_t *frame, uint32_t length, bool *ipv6) {
+  *ipv6 = false;
+  uint32_t l3 = length < ETHERNET_HEADER + 2 * VLAN_TAG ? 0 : find_l3(frame, ipv6);
+  return l3 != 0 && l3 + (*ipv6 ? IPV6_HEADER : IPV4_HEADER) <= length ? l3 : 0;
+}
+
 bool find_ip(const uint8_t *frame, uint32_t length, struct ip_packet *packet) {
   if (length < ETHERNET_HEADER + 2 * VLAN_TAG + IPV4_HEADER) return false;
   packet->l3 = find_l3(frame, &packet->ipv6);

@@ -78,6 +78,9 @@ bool find_ip(const uint8_t *frame, uint32_t length, struct ip_packet *packet);
 // Offset of the IP header behind up to two VLAN tags, or 0 if the frame carries no IP. Needs 22 readable bytes.
 uint32_t find_l3(const uint8_t *frame, bool *ipv6);
 
+// The same, if the whole header (its fixed part) lies within the frame.
+uint32_t find_ip_header(const uint8_t *frame, uint32_t length, bool *ipv6);
+
 // True if the checksum field lies within the frame.
 bool csum_fits(const struct frame *frame);
 

@@ -51,7 +51,8 @@ static void control_add(struct msghdr *message, int level, int type, const void 
 // How the outer header is marked; 0 = as the kernel does it by itself.
 static void control_add_marks(struct msghdr *message, int family, const int32_t *destination, uint32_t marks) {
   bool ipv6 = family == AF_INET6;
-  int ttl = destination[DESTINATION_TTL], tos = destination[DESTINATION_TOS] | marks_tos(marks);
+  int ttl = marks_ttl(marks) ? marks_ttl(marks) : destination[DESTINATION_TTL];
+  int tos = destination[DESTINATION_TOS] | marks_tos(marks);
   int level = ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
   if (ttl > 0 && ttl <= 255) control_add(message, level, ipv6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof ttl);
   if (tos > 0 && tos <= 255) control_add(message, level, ipv6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);

@@ -1,4 +1,4 @@
-// Transmitting a batch by the UDP underlay, in trains: frames of one destination, source port and TOS leave as one GSO
+// Transmitting a batch by the UDP underlay, in trains: frames of one destination, source port and marks leave as one GSO
 // datagram as long as their lengths are equal (the last may be shorter), so that the stacks of sender and receiver are
 // crossed once for up to 64 of them.
 //   1. order_copies   copies that may share a train stand together, equal lengths too where no flow is reordered
@@ -26,9 +26,11 @@ static void order_copies(struct sender *s, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     const int32_t *copy = s->copies.at + i * COPY_WORDS;
     const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
+    const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
+    uint32_t marks = marks_of(destination, row, s->arena.at + row[FRAME_OFFSET]);
     uint32_t length = (uint32_t)row[FRAME_LENGTH];
     s->passengers[i] = (struct passenger){
-        .train = train_of((uint32_t)copy[COPY_DESTINATION], marks_of(row), (uint32_t)row[FRAME_FLOW] % s->sockets.count),
+        .train = train_of((uint32_t)copy[COPY_DESTINATION], marks, (uint32_t)row[FRAME_FLOW] % s->sockets.count),
         .flow = (uint32_t)row[FRAME_FLOW],
         .length = length < LENGTH_MAX ? length : LENGTH_MAX,
     };

@@ -18,6 +18,7 @@ import type * as RingModule from "../../src/dataplane/io/ring.ts";
 import type * as TurnClockModule from "../../src/dataplane/io/turn-clock.ts";
 import type * as UdpUnderlayModule from "../../src/dataplane/io/udp-underlay.ts";
 import { SOCKET_BUFFER_BYTES } from "../../src/dataplane/limits.ts";
+import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import type * as LoopModule from "../../src/dataplane/threads/loop.ts";
 import { tuneV8 } from "../../src/dataplane/threads/v8-tuning.ts";
@@ -78,8 +79,7 @@ for (const [index, word] of words.entries()) {
     remote,
     local,
     dstport: VXLAN_PORT,
-    ttl: 64,
-    tos: 0,
+    outer: PLAIN_OUTER,
     policy: OPEN_POLICY,
     impairIn: null,
     impairOut: null,

@@ -2,9 +2,9 @@
 import type { Impairment } from "../dataplane/impairment.ts";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
 import { impairmentText, impairmentWords } from "./config/impairment.ts";
-import { TTL_DEFAULT } from "./config/limits.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { boundAddressText } from "./config/values.ts";
+import { outerWords, unusualOuter } from "./outer-words.ts";
 import { keyOf } from "./plan.ts";
 import { policyWords, unusualPolicy } from "./policy-words.ts";
 
@@ -63,23 +63,12 @@ function portWords(port: PortSpec): Words {
     return { address: port.addresses.join(","), mtu, ...common };
   }
   const { vni, remote, local, dstport } = port;
-  const marks = unusualMarks(port);
-  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...marks, ...common };
+  const outer = unusualOuter(outerWords(port.outer));
+  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...outer, ...common };
 }
 
 function cableText(impairment: Impairment | null): string {
   return impairmentText(impairment && impairmentWords(impairment));
-}
-
-/** How outer headers are marked, where that is not as usual. */
-export function unusualMarks({
-  ttl,
-  tos,
-}: {
-  readonly ttl: number | null;
-  readonly tos: number | null;
-}): Words {
-  return { ttl: ttl === TTL_DEFAULT ? "" : String(ttl ?? ""), tos: tos === 0 ? "" : String(tos ?? "") };
 }
 
 /** What a mirror selects and where to, in the words of the configuration. */

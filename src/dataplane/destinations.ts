@@ -23,6 +23,10 @@ export const DESTINATION_OVERHEAD = 12;
 /** Of the outer header, where frames leave by the UDP sockets; a path has its own. */
 export const DESTINATION_TTL = 13;
 export const DESTINATION_TOS = 14;
+/** What of an outer header depends on the frame (bits OUTER_), whatever way it takes. */
+export const DESTINATION_OPTIONS = 15;
+export const OUTER_TTL_INHERIT = 1;
+export const OUTER_TOS_INHERIT = 2;
 export const DESTINATION_PATH_A = 16;
 export const DESTINATION_PATH_B = 40;
 export const DESTINATION_WORDS = 64;

@@ -2,6 +2,7 @@
 // configuration. Names identify bridges, ports and mirrors; indices never leave src/dataplane.
 import type { DropReasonName } from "./drop-reason.ts";
 import type { Impairment } from "./impairment.ts";
+import type { OuterOptions } from "./outer-options.ts";
 import type { PortPolicy } from "./policy.ts";
 
 export interface BridgeSpec {
@@ -36,10 +37,7 @@ export interface VxlanPortSpec {
   readonly local: string | null;
   /** UDP port, here and there. */
   readonly dstport: number;
-  /** Of the outer header: how many hops it may take, 1 to 255. */
-  readonly ttl: number;
-  /** Of the outer header: the DSCP, in the upper six bits (RFC 2474). */
-  readonly tos: number;
+  readonly outer: OuterOptions;
   readonly policy: PortPolicy;
   /** What is done to the frames that it receives, and to those that it transmits; null = nothing. */
   readonly impairIn: Impairment | null;
@@ -159,8 +157,7 @@ export interface PortStatus {
   readonly remote: string | null;
   readonly local: string | null;
   readonly dstport: number | null;
-  readonly ttl: number | null;
-  readonly tos: number | null;
+  readonly outer: OuterOptions | null;
   readonly policy: PortPolicy;
   readonly impairIn: Impairment | null;
   readonly impairOut: Impairment | null;

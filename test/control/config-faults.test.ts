@@ -161,12 +161,12 @@ const PORTS: readonly Row[] = [
   [
     "no hop at all",
     ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, ttl: 0 }"),
-    "F:4:56: bridges.br0.ports.p.ttl: expected hops, a whole number from 1 to 255, got 0",
+    "F:4:56: bridges.br0.ports.p.ttl: expected hops, a whole number from 1 to 255, or inherit, got 0",
   ],
   [
     "a TOS with a bit of ECN",
     ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, tos: 0xb9 }"),
-    "F:4:56: bridges.br0.ports.p.tos: expected a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero, got 185",
+    "F:4:56: bridges.br0.ports.p.tos: expected a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero, or inherit, got 185",
   ],
   [
     "an option of the other type",

@@ -4,6 +4,7 @@ import { parseConfig } from "../../src/control/config/file.ts";
 import { printConfig } from "../../src/control/config/print.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
 import { UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 
 const WRITTEN = `
@@ -82,8 +83,7 @@ describe("a configuration means", () => {
         remote: "10.122.0.22",
         local: "10.122.1.103",
         dstport: 4789,
-        ttl: 64,
-        tos: 0,
+        outer: PLAIN_OUTER,
         policy: OPEN_POLICY,
         impairIn: null,
         impairOut: null,
@@ -97,8 +97,7 @@ describe("a configuration means", () => {
         remote: "10.122.3.152",
         local: "10.122.1.104",
         dstport: 8472,
-        ttl: 9,
-        tos: 184,
+        outer: { ...PLAIN_OUTER, ttl: 9, tos: 184 },
         policy: OPEN_POLICY,
         impairIn: null,
         impairOut: null,

@@ -6,6 +6,7 @@ import type { SwitchSpec } from "../../src/control/config/specs.ts";
 import { keyOf, plan } from "../../src/control/plan.ts";
 import { planText } from "../../src/control/plan-text.ts";
 import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import type { BridgeSpec, MirrorSpec, PortSpec } from "../../src/dataplane/spec.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
@@ -16,8 +17,7 @@ const TUNNELS = [1, 2, 3, 4, 5].map((vni) => ({
   remote: "10.0.0.1",
   local: null,
   dstport: 4789,
-  ttl: 64,
-  tos: 0,
+  outer: PLAIN_OUTER,
 }));
 
 const PLAIN = { noNullPrototype: true } as const;
@@ -162,8 +162,7 @@ const vxlan = (name: string, vni: number): PortSpec => {
     remote: "10.0.0.1",
     local: null,
     dstport: 4789,
-    ttl: 64,
-    tos: 0,
+    outer: PLAIN_OUTER,
     policy: OPEN_POLICY,
     impairIn: null,
     impairOut: null,

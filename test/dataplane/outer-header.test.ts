@@ -6,9 +6,12 @@ import { describe, expect, test } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
 import {
   DESTINATION_MTU,
+  DESTINATION_OPTIONS,
   DESTINATION_PATH,
   DESTINATION_PATH_A,
   DESTINATION_PATH_B,
+  OUTER_TOS_INHERIT,
+  OUTER_TTL_INHERIT,
   PATH_HEADER,
   PATH_HEADER_BYTES,
   PATH_TUNNEL,
@@ -20,10 +23,11 @@ import {
   FRAME_FLAGS,
   FRAME_GSO_TYPE,
   GSO_TCPV4,
+  GSO_TCPV6,
 } from "../../src/dataplane/frames.ts";
 import { OUTER_BYTES_MAX, writeOuterHeader } from "../../src/dataplane/outer-header.ts";
 import { decode, directory } from "./decoder.ts";
-import { ETHERTYPE_IPV4, frame, packet, pattern } from "./packets.ts";
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, frame, packet, pattern } from "./packets.ts";
 import { aim, cleanups, type End, end, fan, HERE, Listener, sized, transmit } from "./udp-loopback.ts";
 
 const LOCAL_MAC = Uint8Array.of(2, 0, 0, 0, 1, 1);
@@ -135,6 +139,45 @@ describe.each(["ipv4", "ipv6"] as const)("a super-frame by the tunnel over %s", 
   });
 });
 
+describe.each(["ipv4", "ipv6"] as const)("what is inherited, over %s", (family) => {
+  const fields = family === "ipv4" ? ["ip.ttl", "ip.dsfield"] : ["ipv6.hlim", "ipv6.tclass"];
+  const inherits = OUTER_TTL_INHERIT | OUTER_TOS_INHERIT;
+
+  /** [ttl, tos] of the outer header of a super-frame, whose header checksum is right. */
+  function outerOf(options: number, inner: ReturnType<typeof superFrame>, marks = { ttl: 0, tos: 0 }) {
+    const sender = end(family === "ipv4" ? HERE : "::1", 0);
+    sender.destinations[DESTINATION_OPTIONS] = options;
+    const written = throughTunnel(sender, family, DESTINATION_PATH_A, inner, marks);
+    const [seen] = decode([written.subarray(TUNNEL_HEADER_BYTES)], [...fields, "ip.checksum.status"]);
+    if (family === "ipv4") expect(seen["ip.checksum.status"].split(",")[0]).toBe("1");
+    return fields.map((field) => Number(seen[field].split(",")[0]));
+  }
+
+  test.each([4, 6] as const)("is that of the inner IPv%d header", (version) => {
+    for (const [ttl, tos] of [
+      [1, 0],
+      [255, 0xff],
+      [77, 0xb9],
+    ])
+      expect(outerOf(inherits, superFrame(5000, { version, ttl, tos }))).toEqual([ttl, tos]);
+  });
+
+  test("is each by itself", () => {
+    const inner = superFrame(5000, { ttl: 9, tos: 0xb8 });
+    expect(outerOf(OUTER_TTL_INHERIT, inner, { ttl: 0, tos: 0x20 })).toEqual([9, 0x20]);
+    expect(outerOf(OUTER_TOS_INHERIT, inner, { ttl: 7, tos: 0 })).toEqual([7, 0xb8]);
+  });
+
+  test("is in order also while the headers of the path are still those of before", () => {
+    const [ttl] = outerOf(inherits, superFrame(5000, { ttl: 9, tos: 0x20 }), { ttl: 64, tos: 0xb8 });
+    expect(ttl).toBe(9);
+  });
+
+  test("is the usual where the inner header has no hops to give", () => {
+    expect(outerOf(inherits, superFrame(5000, { ttl: 0 }))).toEqual([64, 0]);
+  });
+});
+
 test("super-frames and ordinary frames of a flow leave from the same port", async () => {
   const { sender, listeners } = await fan(1);
   const ports = new Set<number>();
@@ -178,15 +221,22 @@ const FIELDS = [
   ...["udp.dstport", "udp.length", "udp.checksum", "udp.checksum.status", "vxlan.vni"],
 ];
 
-function superFrame(payloadBytes: number) {
-  const whole = packet({ version: 4, protocol: "tcp", payload: pattern(payloadBytes), checksum: "left" });
+function superFrame(
+  payloadBytes: number,
+  { version = 4, ...marks }: { version?: 4 | 6; ttl?: number; tos?: number } = {},
+) {
+  const payload = pattern(payloadBytes);
+  const whole = packet({ version, protocol: "tcp", payload, checksum: "left", ...marks });
   const row = {
     [FRAME_FLAGS]: FLAG_NEEDS_CSUM,
-    [FRAME_GSO_TYPE]: GSO_TCPV4,
+    [FRAME_GSO_TYPE]: version === 4 ? GSO_TCPV4 : GSO_TCPV6,
     [FRAME_CSUM_START]: 14 + whole.l4,
     [FRAME_CSUM_OFFSET]: 16,
   };
-  return { bytes: frame({ type: ETHERTYPE_IPV4, payload: whole.bytes }), row };
+  return {
+    bytes: frame({ type: version === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6, payload: whole.bytes }),
+    row,
+  };
 }
 
 /** Transmits a super-frame by the path at this place of the row; what arrives in the file that stands in for the TAP. */
@@ -195,11 +245,12 @@ function throughTunnel(
   family: "ipv4" | "ipv6",
   at: number,
   { flow = 0, ...superframe }: { bytes: Buffer; row: Record<number, number>; flow?: number },
+  marks?: { ttl: number; tos: number },
 ): Buffer {
   const path = join(directory, "tunnel");
   const file = openSync(path, "w");
   cleanups.push(() => closeSync(file));
-  const { header, bytes } = build(family);
+  const { header, bytes } = build(family, marks);
   const { destinations } = sender;
   // The MTU is what counts; where the datagram would go without the tunnel is of no interest, unless it is set already.
   if (destinations[DESTINATION_MTU] === 0) aim(sender, 0, { port: 9, mtuBytes: MTU_BYTES });

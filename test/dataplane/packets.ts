@@ -53,6 +53,8 @@ export interface PacketOptions {
   readonly ports?: readonly [number, number];
   /** Type of service or traffic class. */
   readonly tos?: number;
+  /** TTL or hop limit. */
+  readonly ttl?: number;
   /** IPv4 options, a multiple of 4 bytes. */
   readonly ipOptions?: Buffer;
   /** TCP options, a multiple of 4 bytes. */
@@ -116,7 +118,7 @@ function ipv4Header(
   protocol: number,
   options: Buffer,
   l4: number,
-  { tos = 0 }: PacketOptions,
+  { tos = 0, ttl = 64 }: PacketOptions,
 ): Buffer {
   const ip = Buffer.concat([Buffer.alloc(12), source, target, options]);
   ip[0] = 0x40 | (ip.length / 4);
@@ -124,7 +126,7 @@ function ipv4Header(
   ip.writeUInt16BE(ip.length + l4, 2);
   ip.writeUInt16BE(0xfffe, 4);
   ip.writeUInt16BE(0x4000, 6);
-  ip[8] = 64;
+  ip[8] = ttl;
   ip[9] = protocol;
   ip.writeUInt16BE(0xffff - fold(onesSum(ip)), 10);
   return ip;
@@ -135,13 +137,13 @@ function ipv6Header(
   target: Buffer,
   protocol: number,
   l4: number,
-  { tos = 0 }: PacketOptions,
+  { tos = 0, ttl = 64 }: PacketOptions,
 ): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt16BE(0x6000 | (tos << 4), 0);
   head.writeUInt16BE(l4, 4);
   head[6] = protocol;
-  head[7] = 64;
+  head[7] = ttl;
   return Buffer.concat([head, source, target]);
 }
 

@@ -58,6 +58,27 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     expect(new Set(pairs.map(({ dscp }) => dscp))).toEqual(new Set(["0"]));
   });
 
+  test("they have the DSCP and the hops of the inner headers where a port inherits them, set in place", async () => {
+    await lab.vxswitch("port", "set", "br0", "client2", "ttl=inherit", "tos=inherit");
+    const rows = await seen(["ip.ttl", "ip.dsfield"], "!ipv6", async () => {
+      await lab.client1.run("ip", "neigh", "flush", "dev", "vxlan0");
+      expect(await lab.client1.ping(CLIENT2.ipv4, { tos: EXPEDITED, ttl: 9 })).toBe(3);
+      await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
+    });
+    const of = (wanted: number) => {
+      const split = rows.map((row) => row.map((values) => values.split(",")));
+      return split.filter(([ttl]) => ttl.length === wanted);
+    };
+    const [plain, inherited] = [of(1), of(2)];
+    expect(inherited.filter((row) => row.some(([outer, inner]) => outer !== inner))).toEqual([]);
+    expect(inherited.map((row) => row.map(([outer]) => outer).join())).toContain("9,0xb8");
+    expect(inherited.length).toBeGreaterThan(3 + TCP_BYTES / 65_536);
+    // ARP has nothing to inherit.
+    expect(new Set(plain.map((row) => row.join()))).toEqual(new Set(["64,0x00"]));
+    expect(await lab.vxswitch("show")).toMatch(/Port client2\n .* ttl inherit tos inherit\n/);
+    await lab.vxswitch("port", "set", "br0", "client2", "ttl=64", "tos=0");
+  });
+
   test("what the network has marked in them reaches the inner headers, or ends there", async () => {
     const dropsBefore = await lab.drops("ecn_invalid");
     const capture = await Capture.start(lab.client2, "vxlan0", join(lab.directory, `inner-${io}.pcap`));

@@ -7,9 +7,11 @@ import { impairmentWords } from "../../src/control/config/impairment.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
 import { validate } from "../../src/control/config/validate.ts";
 import { addThing, setPort } from "../../src/control/edits.ts";
+import { outerWords } from "../../src/control/outer-words.ts";
 import { policyWords } from "../../src/control/policy-words.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import { UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { read } from "./sources.ts";
 
@@ -82,6 +84,18 @@ test("every word of an impairment stands there, with the value that it has unles
   expect(Object.fromEntries(given)).toEqual(
     Object.fromEntries(usual.map(([word, value]) => [word, String(value ?? "none")])),
   );
+});
+
+test("so does every word of how outer headers are written", () => {
+  const rows = CONFIGURATION.split("\n").filter((line) => /^\| `.*\(VXLAN\)/.test(line));
+  const usual = rows.flatMap((row) => {
+    const [words, values] = row.split("|").slice(1, 3);
+    const names = Array.from(words.matchAll(/`([a-z0-9]+)`/g), ([, word]) => word);
+    const each = values.split(",").map((value) => value.trim());
+    return names.map((name, i) => [name, each.length === 1 ? each[0] : each[i]]);
+  });
+  const written = Object.entries(outerWords(PLAIN_OUTER)).map(([word, value]) => [word, String(value)]);
+  expect(usual.sort()).toEqual(written.sort());
 });
 
 test("drop reasons that it names exist", () => {

@@ -1,6 +1,6 @@
 // The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
 import { impairmentText } from "../config/impairment.ts";
-import { unusualMarks } from "../plan-text.ts";
+import { unusualOuter } from "../outer-words.ts";
 import { unusualPolicy } from "../policy-words.ts";
 import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
 import { table } from "./table.ts";
@@ -35,7 +35,7 @@ function portLine(port: PortView): string {
   const { type, vni, remote, local, dstport, mtu } = port;
   const policy = { ...unusualPolicy(port), ...impairments(port) };
   if (type === "tap") return `type tap ${setPairs({ mtu, ...policy })}`;
-  return `type vxlan ${setPairs({ vni, remote, local, dstport, ...unusualMarks(port), ...policy })}`;
+  return `type vxlan ${setPairs({ vni, remote, local, dstport, ...unusualOuter(port), ...policy })}`;
 }
 
 function impairments(port: PortView): Record<string, string> {

@@ -21,7 +21,6 @@ export const AGEING_SECONDS_MAX = 86_400 * 30;
 export const VNI_MAX = 2 ** 24 - 1;
 export const VXLAN_DSTPORT_DEFAULT = 4789;
 export const VLAN_MAX = 4094;
-export const TTL_DEFAULT = 64;
 
 /** Linux: IFNAMSIZ 16, the closing zero included. */
 export const DEVICE_NAME_CHARACTERS_MAX = 15;

@@ -12,6 +12,7 @@ import {
   duration,
   filterText,
   flag,
+  hops,
   interfaceAddress,
   listen,
   name,
@@ -89,6 +90,12 @@ const policy = {
   fdb: oneOrMany(boundAddress, limit.BOUND_ADDRESSES_MAX).optional(),
 };
 
+/** How outer headers are written, in the words of ip-link(8). */
+const outer = {
+  ttl: hops.optional(),
+  tos: dscp.optional(),
+};
+
 const vxlanPort = mapping({
   type: z.literal("vxlan"),
   vni,
@@ -97,8 +104,7 @@ const vxlanPort = mapping({
   local: unicastAddress.optional(),
   /** Left out: the underlay's. */
   dstport: dstport.optional(),
-  ttl: whole(1, 255, "hops, a whole number").optional(),
-  tos: dscp.optional(),
+  ...outer,
   /** What is done with VLAN tags of the frames inside. */
   inner_vlan: word("pass", "strip", "drop").optional(),
   ...policy,

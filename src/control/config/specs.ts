@@ -1,9 +1,10 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
 import type { BridgeSpec, FilterSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import { outerOf } from "../outer-words.ts";
 import { policyOf } from "../policy-words.ts";
 import { filterProgram } from "./filter.ts";
 import { impairmentOf } from "./impairment.ts";
-import { ROTATE_FILES_DEFAULT, TTL_DEFAULT, VXLAN_DSTPORT_DEFAULT } from "./limits.ts";
+import { ROTATE_FILES_DEFAULT, VXLAN_DSTPORT_DEFAULT } from "./limits.ts";
 import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
 import { boundAddressOf } from "./values.ts";
 
@@ -56,8 +57,7 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     remote: port.remote,
     local: port.local ?? underlay.local ?? null,
     dstport: port.dstport ?? underlay.dstport,
-    ttl: port.ttl ?? TTL_DEFAULT,
-    tos: port.tos ?? 0,
+    outer: outerOf(port),
     policy: policyOf(port),
     ...impairmentsOf(port),
     fdb: (port.fdb ?? []).map(boundAddressOf),

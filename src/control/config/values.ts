@@ -46,14 +46,27 @@ export const filterText = parsed(
 
 export const flag = parsed("true or false", (value) => (typeof value === "boolean" ? value : undefined));
 
+/** As the inner packet has it, in the words of ip-link(8) and Open vSwitch. */
+const INHERIT = "inherit";
+
+const dscpInRange = whole(0, 252);
+
 /** The DSCP of an outer header as the TOS byte has it (RFC 2474): the two bits of ECN (RFC 3168) are not an operator's. */
 export const dscp = parsed(
-  "a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero",
-  (value) =>
-    typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 252 && value % 4 === 0
-      ? value
-      : undefined,
+  "a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero, or inherit",
+  (value) => {
+    if (value === INHERIT) return INHERIT;
+    return dscpInRange.safeParse(value).success && Number(value) % 4 === 0 ? Number(value) : undefined;
+  },
 );
+
+const hopsInRange = whole(1, 255);
+
+/** TTL or hop limit. */
+export const hops = parsed("hops, a whole number from 1 to 255, or inherit", (value) => {
+  if (value === INHERIT) return INHERIT;
+  return hopsInRange.safeParse(value).success ? Number(value) : undefined;
+});
 
 /** One of a few words. */
 export function word<const T extends string>(...words: readonly T[]) {

@@ -15,6 +15,7 @@ import type {
 import { impairmentWords } from "../config/impairment.ts";
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
+import { outerWords } from "../outer-words.ts";
 import { keyOf } from "../plan.ts";
 import { mirrorWords } from "../plan-text.ts";
 import { policyWords } from "../policy-words.ts";
@@ -88,8 +89,7 @@ function portView(port: PortStatus) {
     remote: port.remote,
     local: port.local,
     dstport: port.dstport,
-    ttl: port.ttl,
-    tos: port.tos,
+    ...outerWords(port.outer),
     ...policyWords(port.policy),
     impair_in: port.impairIn && impairmentWords(port.impairIn),
     impair_out: port.impairOut && impairmentWords(port.impairOut),

@@ -8,6 +8,7 @@ import {
   DESTINATION_ADDRESS,
   DESTINATION_DEVICE,
   DESTINATION_MTU,
+  DESTINATION_OPTIONS,
   DESTINATION_OVERHEAD,
   DESTINATION_PORT,
   DESTINATION_SHIFT,
@@ -19,6 +20,7 @@ import {
 import { openRouteKernel } from "../io/next-hop.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
+import { fixedMarks, type OuterOptions, outerBits } from "../outer-options.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../vxlan.ts";
@@ -128,7 +130,7 @@ export class Ports {
       return;
     }
     if (spec.type === "vxlan" && port.opened !== null) {
-      this.writeMarks(port.destination, spec);
+      this.writeOuter(port.destination, spec.outer);
       this.refreshPath(port.destination);
     }
     await this.options.send([
@@ -348,16 +350,18 @@ export class Ports {
     const mtuBytes = this.hops.pathMtuBytes(destination);
     if (mtuBytes > 0)
       this.options.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
-    const { dstport: udpPort, vni, ttl, tos } = port.spec;
-    const end = { remote: port.opened.remote, udpPort, vni, ttl, tos };
+    const { dstport: udpPort, vni, outer } = port.spec;
+    const end = { remote: port.opened.remote, udpPort, vni, ...fixedMarks(outer) };
     this.paths.set(destination, this.hops.hop(destination), end);
   }
 
-  /** How the outer headers of a port are marked. */
-  private writeMarks(destination: number, { ttl, tos }: VxlanPortSpec): void {
+  /** How the outer headers of a port are written. */
+  private writeOuter(destination: number, outer: OuterOptions): void {
     const at = destination << DESTINATION_SHIFT;
+    const { ttl, tos } = fixedMarks(outer);
     this.options.destinations[at + DESTINATION_TTL] = ttl;
     this.options.destinations[at + DESTINATION_TOS] = tos;
+    this.options.destinations[at + DESTINATION_OPTIONS] = outerBits(outer);
   }
 
   private sentFrames(destination: number): number {
@@ -385,7 +389,7 @@ export class Ports {
     destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
-    this.writeMarks(port.destination, port.spec);
+    this.writeOuter(port.destination, port.spec.outer);
     destinations[at + DESTINATION_OVERHEAD] = overheadBytes(port.opened.underlay.ipv6);
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);
@@ -395,6 +399,6 @@ export class Ports {
 /** Whether nothing of a port has to be opened anew. */
 function changesInPlace(before: PortSpec, after: PortSpec): boolean {
   const { policy, impairIn, impairOut, fdb } = before;
-  const marks = before.type === "vxlan" ? { ttl: before.ttl, tos: before.tos } : {};
-  return isDeepStrictEqual(before, { ...after, policy, impairIn, impairOut, fdb, ...marks });
+  const outer = before.type === "vxlan" ? { outer: before.outer } : {};
+  return isDeepStrictEqual(before, { ...after, policy, impairIn, impairOut, fdb, ...outer });
 }
