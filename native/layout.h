@@ -49,7 +49,7 @@ enum {
 };
 
 // What of an outer header depends on the frame; without any of these, nothing but ECN does.
-enum { OUTER_TTL_INHERIT = 1, OUTER_TOS_INHERIT = 2 };
+enum { OUTER_TTL_INHERIT = 1, OUTER_TOS_INHERIT = 2, OUTER_DF_INHERIT = 4, OUTER_DF_UNSET = 8 };
 
 // A path: how frames reach a destination past the UDP sockets. The control thread writes the one that is not in use.
 enum {

@@ -1,6 +1,6 @@
 // The marks of a copy: what stands in its outer header beside what its destination's row and path say for all frames.
 //
-//    | 0 … | TTL 8 | TOS 8 |
+//    | 0 … | DF is clear 1 | TTL 8 | TOS 8 |
 #ifndef VXSWITCH_MARKS_H
 #define VXSWITCH_MARKS_H
 
@@ -9,7 +9,7 @@
 #include "ecn.h"
 #include "layout.h"
 
-enum { MARKS_BITS = 17 };
+enum { MARK_DF_CLEAR = 1 << 16, MARKS_BITS = 17 };
 
 // The marks of a copy whose destination has options that are bits of DESTINATION_OPTIONS: what it inherits is read from the
 // frame of the row, at `frame`.

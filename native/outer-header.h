@@ -76,6 +76,9 @@ static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_by
   return bytes;
 }
 
+// Over IPv4, of finished headers that stand in front of so many datagrams: DF is cleared, so each has an identification.
+void outer_allow_fragments(uint8_t *out, uint32_t datagrams);
+
 // Over IPv4, in place of no UDP checksum: it is left to be filled, the field holds the sum of the pseudo-header.
 static inline void outer_checksum_open(uint8_t *out) {
   const uint8_t *ip = out + OUTER_ETHERNET;

@@ -70,6 +70,27 @@ static struct msghdr for_udp_socket(const struct train *train, int family, struc
   return message;
 }
 
+// What a UDP socket does for all that it sends, but not for these trains.
+static bool needs_options(const struct sender *s, const struct train *train) {
+  return !train->path && s->family == AF_INET && train->marks & MARK_DF_CLEAR;
+}
+
+// DF is clear, and yet nothing is fragmented here: what is longer than the device takes comes back as EMSGSIZE.
+static void set_options(const struct train *train, bool on) {
+  int value = on ? IP_PMTUDISC_INTERFACE : IP_PMTUDISC_DO;
+  setsockopt(train->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof value);
+}
+
+// sendmmsg for trains that leave alike; only this thread sends by their socket.
+static int send_alike(const struct sender *s, const struct train *train, struct mmsghdr *messages, uint32_t count) {
+  if (!needs_options(s, train)) return sendmmsg(train->fd, messages, count, MSG_DONTWAIT);
+  set_options(train, true);
+  int sent = sendmmsg(train->fd, messages, count, MSG_DONTWAIT), error = errno;
+  set_options(train, false);
+  errno = error;
+  return sent;
+}
+
 // Where the device offers no checksum offload the kernel refuses a UDP socket's train with EIO: its frames then leave one
 // by one.
 static void send_one_by_one(struct sender *s, const struct train *train, struct envelope *e) {
@@ -79,8 +100,8 @@ static void send_one_by_one(struct sender *s, const struct train *train, struct 
     one.start += at;
     one.length = left < train->frame_bytes ? left : train->frame_bytes;
     one.frame_count = 1;
-    struct msghdr message = for_udp_socket(&one, s->family, e);
-    if (sendmsg(train->fd, &message, MSG_DONTWAIT) < 0) fail_train(s, train, errno);
+    struct mmsghdr message = {.msg_hdr = for_udp_socket(&one, s->family, e)};
+    if (send_alike(s, &one, &message, 1) < 0) fail_train(s, train, errno);
   }
 }
 
@@ -88,6 +109,7 @@ static void send_one_by_one(struct sender *s, const struct train *train, struct 
 static struct msghdr for_packet_socket(const struct train *train, struct envelope *e) {
   uint32_t frame_bytes = train->length - VXLAN_HEADER;
   uint32_t outer_bytes = outer_header_write(train->path, frame_bytes, train->source_port, train->marks, e->outer);
+  if (outer_bytes == OUTER_IPV4 && train->marks & MARK_DF_CLEAR) outer_allow_fragments(e->outer, train->frame_count);
   uint32_t udp = outer_udp(outer_bytes), header_bytes = outer_bytes - VXLAN_HEADER;
   uint32_t bytes = header_bytes + train->length;
   bool is_train = train->frame_count > 1;
@@ -108,6 +130,10 @@ static struct msghdr for_packet_socket(const struct train *train, struct envelop
   return (struct msghdr){.msg_iov = e->slices, .msg_iovlen = 3};
 }
 
+static bool leave_alike(const struct sender *s, const struct train *train, const struct train *next) {
+  return next->fd == train->fd && needs_options(s, next) == needs_options(s, train);
+}
+
 void send_trains(struct sender *s) {
   struct mmsghdr messages[TRAINS_MAX];
   struct envelope envelopes[TRAINS_MAX];
@@ -119,8 +145,8 @@ void send_trains(struct sender *s) {
   for (uint32_t i = 0; i < s->train_count;) {
     struct train *train = &s->trains[i];
     uint32_t end = i + 1;
-    while (end < s->train_count && s->trains[end].fd == train->fd) end++;
-    int sent = sendmmsg(train->fd, messages + i, end - i, MSG_DONTWAIT);
+    while (end < s->train_count && leave_alike(s, train, &s->trains[end])) end++;
+    int sent = send_alike(s, train, messages + i, end - i);
     if (sent > 0) {
       i += (uint32_t)sent;
     } else if (train->path && (errno == ENXIO || errno == ENETDOWN)) {

@@ -77,6 +77,7 @@ bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_
   };
   uint8_t outer[OUTER_IPV6];
   outer_header_write(path, frame->length, source_port, marks, outer);
+  if (!ipv6 && marks & MARK_DF_CLEAR) outer_allow_fragments(outer, cut.segment_count);
   struct iovec slices[3] = {{&header, sizeof header}, {outer, outer_bytes}, {(void *)(uintptr_t)frame->at, frame->length}};
   return writev(fd, slices, 3) > 0;
 }

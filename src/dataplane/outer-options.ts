@@ -1,23 +1,32 @@
 // How the outer headers of a VXLAN port are written, in the words of ip-link(8) as far as it has them, and as the bits that
 // the addon looks at. No bit is set where nothing has to be read from the inner packet.
-import { OUTER_TOS_INHERIT, OUTER_TTL_INHERIT } from "./destinations.ts";
+import { OUTER_DF_INHERIT, OUTER_DF_UNSET, OUTER_TOS_INHERIT, OUTER_TTL_INHERIT } from "./destinations.ts";
 
 export interface OuterOptions {
   /** How many hops a datagram may take, 1 to 255. */
   readonly ttl: number | "inherit";
   /** The DSCP, in the upper six bits (RFC 2474). */
   readonly tos: number | "inherit";
+  /** "Don't fragment", over IPv4. */
+  readonly df: "set" | "unset" | "inherit";
 }
 
 export const TTL_DEFAULT = 64;
 
-export const PLAIN_OUTER: OuterOptions = { ttl: TTL_DEFAULT, tos: 0 };
+export const PLAIN_OUTER: OuterOptions = { ttl: TTL_DEFAULT, tos: 0, df: "set" };
 
 /** What is the same for all frames; 0 where each has its own. */
 export function fixedMarks({ ttl, tos }: OuterOptions): { ttl: number; tos: number } {
   return { ttl: ttl === "inherit" ? 0 : ttl, tos: tos === "inherit" ? 0 : tos };
 }
 
-export function outerBits({ ttl, tos }: OuterOptions): number {
-  return (ttl === "inherit" ? OUTER_TTL_INHERIT : 0) | (tos === "inherit" ? OUTER_TOS_INHERIT : 0);
+const DF_BITS = { set: 0, unset: OUTER_DF_UNSET, inherit: OUTER_DF_INHERIT };
+
+/** `ipv6`: the outer header is one, so it has no DF. */
+export function outerBits({ ttl, tos, df }: OuterOptions, ipv6: boolean): number {
+  return (
+    (ttl === "inherit" ? OUTER_TTL_INHERIT : 0) |
+    (tos === "inherit" ? OUTER_TOS_INHERIT : 0) |
+    (ipv6 ? 0 : DF_BITS[df])
+  );
 }

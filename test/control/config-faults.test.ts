@@ -169,6 +169,16 @@ const PORTS: readonly Row[] = [
     "F:4:56: bridges.br0.ports.p.tos: expected a TOS byte from 0 to 252 whose two lowest bits, those of ECN, are zero, or inherit, got 185",
   ],
   [
+    "a df that is no word of ip-link",
+    ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, df: true }"),
+    "F:4:55: bridges.br0.ports.p.df: expected set or unset or inherit, got true",
+  ],
+  [
+    "a DF bit over IPv6",
+    ports('p: { type: vxlan, vni: 1, remote: "fd00::1", df: unset }'),
+    "F:4:52: bridges.br0.ports.p.df: expected an IPv4 remote beside it, got remote fd00::1",
+  ],
+  [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
     "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, clamp_mss, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, impair_in, impair_out, got an unknown key",

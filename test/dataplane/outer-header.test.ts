@@ -10,6 +10,8 @@ import {
   DESTINATION_PATH,
   DESTINATION_PATH_A,
   DESTINATION_PATH_B,
+  OUTER_DF_INHERIT,
+  OUTER_DF_UNSET,
   OUTER_TOS_INHERIT,
   OUTER_TTL_INHERIT,
   PATH_HEADER,
@@ -178,6 +180,42 @@ describe.each(["ipv4", "ipv6"] as const)("what is inherited, over %s", (family) 
   });
 });
 
+describe("DF over IPv4", () => {
+  const withoutDf = () => superFrame(5000, { df: false });
+
+  /** [DF, identification] of so many super-frames, one after the other, whose header checksums are right. */
+  function dfOf(options: number, inner: ReturnType<typeof superFrame>, count = 1) {
+    const sender = end(HERE, 0);
+    sender.destinations[DESTINATION_OPTIONS] = options;
+    const frames = Array.from({ length: count }, () =>
+      throughTunnel(sender, "ipv4", DESTINATION_PATH_A, inner).subarray(TUNNEL_HEADER_BYTES),
+    );
+    return decode(frames, ["ip.flags.df", "ip.id", "ip.checksum.status"]).map((seen) => {
+      const [df, id, status] = Object.values(seen).map((values) => values.split(",")[0]);
+      expect(status).toBe("1");
+      return [/^(1|True)$/.test(df), Number(id)];
+    });
+  }
+
+  test("is set unless a port says otherwise, whatever the inner packet has", () => {
+    expect(dfOf(0, superFrame(5000))).toEqual([[true, 0]]);
+    expect(dfOf(0, withoutDf())).toEqual([[true, 0]]);
+  });
+
+  test("is clear where it is unset, and each datagram can be told from the next ones", () => {
+    const [[first, id], [second, next]] = dfOf(OUTER_DF_UNSET, superFrame(5000), 2);
+    expect([first, second]).toEqual([false, false]);
+    // The kernel numbers the four segments of the first.
+    expect(((next as number) - (id as number) + 65_536) % 65_536).toBe(4);
+  });
+
+  test("is that of an inner IPv4 header where it is inherited, and set for IPv6", () => {
+    expect(dfOf(OUTER_DF_INHERIT, superFrame(5000))[0][0]).toBe(true);
+    expect(dfOf(OUTER_DF_INHERIT, withoutDf())[0][0]).toBe(false);
+    expect(dfOf(OUTER_DF_INHERIT, superFrame(5000, { version: 6 }))[0][0]).toBe(true);
+  });
+});
+
 test("super-frames and ordinary frames of a flow leave from the same port", async () => {
   const { sender, listeners } = await fan(1);
   const ports = new Set<number>();
@@ -223,7 +261,7 @@ const FIELDS = [
 
 function superFrame(
   payloadBytes: number,
-  { version = 4, ...marks }: { version?: 4 | 6; ttl?: number; tos?: number } = {},
+  { version = 4, ...marks }: { version?: 4 | 6; ttl?: number; tos?: number; df?: boolean } = {},
 ) {
   const payload = pattern(payloadBytes);
   const whole = packet({ version, protocol: "tcp", payload, checksum: "left", ...marks });

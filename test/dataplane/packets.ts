@@ -55,6 +55,8 @@ export interface PacketOptions {
   readonly tos?: number;
   /** TTL or hop limit. */
   readonly ttl?: number;
+  /** Over IPv4, true unless given. */
+  readonly df?: boolean;
   /** IPv4 options, a multiple of 4 bytes. */
   readonly ipOptions?: Buffer;
   /** TCP options, a multiple of 4 bytes. */
@@ -118,14 +120,14 @@ function ipv4Header(
   protocol: number,
   options: Buffer,
   l4: number,
-  { tos = 0, ttl = 64 }: PacketOptions,
+  { tos = 0, ttl = 64, df = true }: PacketOptions,
 ): Buffer {
   const ip = Buffer.concat([Buffer.alloc(12), source, target, options]);
   ip[0] = 0x40 | (ip.length / 4);
   ip[1] = tos;
   ip.writeUInt16BE(ip.length + l4, 2);
   ip.writeUInt16BE(0xfffe, 4);
-  ip.writeUInt16BE(0x4000, 6);
+  ip.writeUInt16BE(df ? 0x4000 : 0, 6);
   ip[8] = ttl;
   ip[9] = protocol;
   ip.writeUInt16BE(0xffff - fold(onesSum(ip)), 10);

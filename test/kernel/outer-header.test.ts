@@ -58,25 +58,40 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     expect(new Set(pairs.map(({ dscp }) => dscp))).toEqual(new Set(["0"]));
   });
 
-  test("they have the DSCP and the hops of the inner headers where a port inherits them, set in place", async () => {
-    await lab.vxswitch("port", "set", "br0", "client2", "ttl=inherit", "tos=inherit");
-    const rows = await seen(["ip.ttl", "ip.dsfield"], "!ipv6", async () => {
+  test("they have what the inner headers have where a port inherits it, set in place", async () => {
+    await lab.vxswitch("port", "set", "br0", "client2", "ttl=inherit", "tos=inherit", "df=inherit");
+    const rows = await seen(["ip.ttl", "ip.dsfield", "ip.flags.df"], "!ipv6", async () => {
       await lab.client1.run("ip", "neigh", "flush", "dev", "vxlan0");
-      expect(await lab.client1.ping(CLIENT2.ipv4, { tos: EXPEDITED, ttl: 9 })).toBe(3);
+      const marks = { tos: EXPEDITED, ttl: 9 };
+      for (const pmtuDiscovery of ["do", "dont"] as const)
+        expect(await lab.client1.ping(CLIENT2.ipv4, { ...marks, pmtuDiscovery })).toBe(3);
       await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
     });
-    const of = (wanted: number) => {
-      const split = rows.map((row) => row.map((values) => values.split(",")));
-      return split.filter(([ttl]) => ttl.length === wanted);
-    };
-    const [plain, inherited] = [of(1), of(2)];
+    const split = rows.map((row) => row.map((values) => values.split(",")));
+    const [plain, inherited] = [1, 2].map((headers) => split.filter(([ttl]) => ttl.length === headers));
     expect(inherited.filter((row) => row.some(([outer, inner]) => outer !== inner))).toEqual([]);
-    expect(inherited.map((row) => row.map(([outer]) => outer).join())).toContain("9,0xb8");
-    expect(inherited.length).toBeGreaterThan(3 + TCP_BYTES / 65_536);
+    expect(inherited.map(([[ttl], [tos]]) => `${ttl},${tos}`)).toContain("9,0xb8");
+    expect(new Set(inherited.map(([, , [df]]) => isSet(df)))).toEqual(new Set([true, false]));
+    expect(inherited.length).toBeGreaterThan(6 + TCP_BYTES / 65_536);
     // ARP has nothing to inherit.
-    expect(new Set(plain.map((row) => row.join()))).toEqual(new Set(["64,0x00"]));
-    expect(await lab.vxswitch("show")).toMatch(/Port client2\n .* ttl inherit tos inherit\n/);
-    await lab.vxswitch("port", "set", "br0", "client2", "ttl=64", "tos=0");
+    expect(new Set(plain.map(([[ttl], [tos], [df]]) => `${ttl},${tos},${isSet(df)}`))).toEqual(
+      new Set(["64,0x00,false"]),
+    );
+    expect(await lab.vxswitch("show")).toMatch(/Port client2\n .* ttl inherit tos inherit df inherit\n/);
+    await lab.vxswitch("port", "set", "br0", "client2", "ttl=64", "tos=0", "df=set");
+  });
+
+  test("those that may be fragmented have an identification each, trains and super-frames too", async () => {
+    await lab.vxswitch("port", "set", "br0", "client2", "df=unset");
+    const rows = await seen(["ip.flags.df", "ip.id"], "ip.addr == 192.168.0.0/24", async () => {
+      expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+      await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
+    });
+    const outer = rows.map((row) => row.map((values) => values.split(",")[0]));
+    expect(outer.filter(([df]) => isSet(df))).toEqual([]);
+    expect(outer.length).toBeGreaterThan(6 + TCP_BYTES / 65_536);
+    expect(new Set(outer.map(([, id]) => id)).size).toBe(outer.length);
+    await lab.vxswitch("port", "set", "br0", "client2", "df=set");
   });
 
   test("what the network has marked in them reaches the inner headers, or ends there", async () => {
@@ -109,3 +124,8 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     ]);
   });
 });
+
+/** A flag as tshark prints it, of this version or another. */
+function isSet(flag: string): boolean {
+  return /^(1|True)$/.test(flag);
+}

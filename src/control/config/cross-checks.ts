@@ -1,5 +1,6 @@
 // What one part of a configuration demands of another. Every check takes the parts that are well formed and returns
 // the faults it finds, so one reading reports them all.
+import { isIP } from "node:net";
 import { type Fault, type Path, pathText } from "./fault.ts";
 import { filterFaults } from "./filter.ts";
 import { usOf } from "./impairment.ts";
@@ -17,6 +18,7 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
     ...tooMany(config),
     ...mixedFamilies(config),
     ...duplicateTunnels(config),
+    ...optionsOfTheOtherFamily(config),
     ...badDeviceNames(config),
     ...duplicateDevices(config),
     ...duplicateAddresses(config),
@@ -101,6 +103,23 @@ function duplicateTunnels(config: Config): Fault[] {
     got: `those of ${pathText(first.path)}: vni ${item.value.vni} remote ${item.value.remote}`,
     atKey: true,
   }));
+}
+
+/** Options of outer headers that only IPv4 or only IPv6 has. */
+const FAMILY_OPTIONS = [["df", 4]] as const;
+
+function optionsOfTheOtherFamily(config: Config): Fault[] {
+  return vxlanPorts(config).flatMap(({ path, value }) => {
+    const family = isIP(value.remote);
+    return FAMILY_OPTIONS.filter(([option, of]) => value[option] !== undefined && of !== family).map(
+      ([option, of]) => ({
+        path: [...path, option],
+        expected: `an IPv${of} remote beside it`,
+        got: `remote ${value.remote}`,
+        atKey: true,
+      }),
+    );
+  });
 }
 
 function badDeviceNames(config: Config): Fault[] {

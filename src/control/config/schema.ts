@@ -94,6 +94,7 @@ const policy = {
 const outer = {
   ttl: hops.optional(),
   tos: dscp.optional(),
+  df: word("set", "unset", "inherit").optional(),
 };
 
 const vxlanPort = mapping({

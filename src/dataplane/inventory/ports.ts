@@ -8,19 +8,16 @@ import {
   DESTINATION_ADDRESS,
   DESTINATION_DEVICE,
   DESTINATION_MTU,
-  DESTINATION_OPTIONS,
   DESTINATION_OVERHEAD,
   DESTINATION_PORT,
   DESTINATION_SHIFT,
-  DESTINATION_TOS,
-  DESTINATION_TTL,
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
 } from "../destinations.ts";
 import { openRouteKernel } from "../io/next-hop.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
 import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
-import { fixedMarks, type OuterOptions, outerBits } from "../outer-options.ts";
+import { fixedMarks } from "../outer-options.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../vxlan.ts";
@@ -28,6 +25,7 @@ import type { AllCounters } from "./all-counters.ts";
 import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
+import { writeOuter } from "./outer-rows.ts";
 import { Paths } from "./paths.ts";
 import { deviceOf, NO_DEVICE, type Opened, type Port } from "./port.ts";
 import {
@@ -129,8 +127,8 @@ export class Ports {
       await this.open(port);
       return;
     }
-    if (spec.type === "vxlan" && port.opened !== null) {
-      this.writeOuter(port.destination, spec.outer);
+    if (port.opened?.type === "vxlan") {
+      writeOuter(this.options.destinations, port);
       this.refreshPath(port.destination);
     }
     await this.options.send([
@@ -355,15 +353,6 @@ export class Ports {
     this.paths.set(destination, this.hops.hop(destination), end);
   }
 
-  /** How the outer headers of a port are written. */
-  private writeOuter(destination: number, outer: OuterOptions): void {
-    const at = destination << DESTINATION_SHIFT;
-    const { ttl, tos } = fixedMarks(outer);
-    this.options.destinations[at + DESTINATION_TTL] = ttl;
-    this.options.destinations[at + DESTINATION_TOS] = tos;
-    this.options.destinations[at + DESTINATION_OPTIONS] = outerBits(outer);
-  }
-
   private sentFrames(destination: number): number {
     const port = this.byDestination.get(destination);
     return port ? this.options.counters.sumOf(portCounter(port.index) + TX_PACKETS) : 0;
@@ -389,7 +378,7 @@ export class Ports {
     destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
     destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
     destinations[at + DESTINATION_VNI] = port.spec.vni;
-    this.writeOuter(port.destination, port.spec.outer);
+    writeOuter(this.options.destinations, port);
     destinations[at + DESTINATION_OVERHEAD] = overheadBytes(port.opened.underlay.ipv6);
     this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
     this.refreshPath(port.destination);
