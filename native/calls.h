@@ -21,6 +21,7 @@ napi_value socket_error(napi_env env, napi_callback_info info);
 napi_value udp_open(napi_env env, napi_callback_info info);
 napi_value udp_share_address(napi_env env, napi_callback_info info);
 napi_value udp_share_port(napi_env env, napi_callback_info info);
+napi_value udp_take_zero_checksums(napi_env env, napi_callback_info info);
 napi_value udp_drops(napi_env env, napi_callback_info info);
 napi_value udp_path_mtu(napi_env env, napi_callback_info info);
 // udp-receive.c

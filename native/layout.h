@@ -25,6 +25,7 @@ enum {
   FRAME_TRUNCATED = 2,      // larger than its slot
   FRAME_BAD_OFFLOAD = 4,    // the device's metadata does not fit the frame
   FRAME_BAD_OUTER = 8,      // lengths or checksum of the outer headers are wrong
+  FRAME_ZERO_CSUM6 = 128,   // over IPv6 without a UDP checksum: only some ports take that
   FRAME_BAD_ECN = 64,       // the outer header tells of congestion, the inner one of a sender that would not hear
 };
 
@@ -48,8 +49,11 @@ enum {
   DESTINATION_WORDS = 64,
 };
 
-// What of an outer header depends on the frame; without any of these, nothing but ECN does.
+// Of DESTINATION_OPTIONS. What of an outer header depends on the frame; without any of these, nothing but ECN does.
 enum { OUTER_TTL_INHERIT = 1, OUTER_TOS_INHERIT = 2, OUTER_DF_INHERIT = 4, OUTER_DF_UNSET = 8 };
+
+// Whether there is a UDP checksum: over IPv4 always, over IPv6 never.
+enum { OUTER_UDP_CSUM = 16, OUTER_UDP6_ZERO_CSUM = 32 };
 
 // A path: how frames reach a destination past the UDP sockets. The control thread writes the one that is not in use.
 enum {

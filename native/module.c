@@ -22,6 +22,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "udpOpen", udp_open);
   offer(env, exports, "udpShareAddress", udp_share_address);
   offer(env, exports, "udpSharePort", udp_share_port);
+  offer(env, exports, "udpTakeZeroChecksums", udp_take_zero_checksums);
   offer(env, exports, "udpDrops", udp_drops);
   offer(env, exports, "udpPathMtu", udp_path_mtu);
   offer(env, exports, "udpReceive", udp_receive);

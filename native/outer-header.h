@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ static inline void outer_mark_ipv6(uint8_t *ip, uint32_t marks) {
 
 // Writes the headers of `path` (of path_of) for a frame of `frame_bytes`, which with them fits an IP packet, to `out`; returns
 // their length, 70 at most. The UDP checksum is zero over IPv4 (RFC 7348 section 5). Over IPv6 it is left to be filled, as
-// the kernel leaves it to a network card: the field holds the sum of the pseudo-header.
+// the kernel leaves it to a network card: the field holds the sum of the pseudo-header. outer_checksum changes either.
 static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_bytes, uint16_t source_port, uint32_t marks,
                                           uint8_t *out) {
   uint32_t bytes = path[PATH_HEADER_BYTES] == OUTER_IPV4 ? OUTER_IPV4 : OUTER_IPV6;
@@ -79,10 +80,21 @@ static inline uint32_t outer_header_write(const int32_t *path, uint32_t frame_by
 // Over IPv4, of finished headers that stand in front of so many datagrams: DF is cleared, so each has an identification.
 void outer_allow_fragments(uint8_t *out, uint32_t datagrams);
 
-// Over IPv4, in place of no UDP checksum: it is left to be filled, the field holds the sum of the pseudo-header.
-static inline void outer_checksum_open(uint8_t *out) {
+// Whether a datagram by itself has a UDP checksum, by the OUTER_ bits of its destination. A train always has one.
+static inline bool outer_has_checksum(int32_t options, bool ipv6) {
+  return ipv6 ? !(options & OUTER_UDP6_ZERO_CSUM) : options & OUTER_UDP_CSUM;
+}
+
+// Of headers just written: leaves the UDP checksum to be filled, when the field holds the sum of the pseudo-header, or not
+// to be there, when it is zero.
+static inline void outer_checksum(uint8_t *out, uint32_t bytes, bool is_there) {
   const uint8_t *ip = out + OUTER_ETHERNET;
-  uint8_t *udp = out + outer_udp(OUTER_IPV4);
+  uint8_t *udp = out + outer_udp(bytes);
+  if (is_there == (bytes == OUTER_IPV6)) return;
+  if (!is_there) {
+    store16(udp + 6, 0);
+    return;
+  }
   uint32_t sum = checksum_add(ip + 12, 8, (uint32_t)htons(IPPROTO_UDP) + load16(udp + 4));
   store16(udp + 6, checksum_fold(sum));
 }

@@ -66,14 +66,13 @@ static uint32_t unfilled_checksum(const uint8_t *frame, uint32_t length, uint32_
   return checksum_fold(sum) == load16(frame + *l4 + field) ? *l4 + field : 0;
 }
 
-// None is always accepted over IPv4 (RFC 7348 section 5), never over IPv6 (RFC 8200 section 8.1). What came over no wire
+// None is always accepted over IPv4 (RFC 7348 section 5), over IPv6 if the port takes it (RFC 6935). What came over no wire
 // may be left undone: then the field holds the sum of the pseudo-header. It may also be what it is to be once the inner
 // checksum is filled in (the kernel's lco_csum), when all that this covers will sum up to the complement of that field.
 static bool checksum_right(const struct outer *outer, const uint8_t *at, bool checked) {
   const uint8_t *udp = at + outer->udp;
   uint16_t field = load16(udp + 6);
-  if (field == 0) return !outer->ipv6;
-  if (checked) return true;
+  if (field == 0 || checked) return true;
   uint32_t udp_bytes = UDP_HEADER + outer->payload_bytes;
   uint32_t pseudo = outer->ipv6 ? checksum_add(at + IP + 8, 32, 0) : checksum_add(at + IP + 12, 8, 0);
   pseudo += htons((uint16_t)udp_bytes);
@@ -128,7 +127,10 @@ void outer_read(struct outer_reader *r, const uint8_t *at, uint32_t length, uint
   uint32_t offset = (uint32_t)(at - r->arena) + outer.udp + UDP_HEADER;
   int32_t *row = r->rows + (size_t)r->row_count * FRAME_WORDS;
   if (sound && checksum_right(&outer, at, checked)) {
-    r->row_count += write_rows(r, &outer, row, offset, gso_size, vtep);
+    uint32_t count = write_rows(r, &outer, row, offset, gso_size, vtep);
+    if (outer.ipv6 && load16(at + outer.udp + 6) == 0)
+      for (uint32_t i = 0; i < count; i++) row[(size_t)i * FRAME_WORDS + FRAME_FLAGS] |= FRAME_ZERO_CSUM6;
+    r->row_count += count;
     return;
   }
   datagram_row(row, offset, 0, FRAME_BAD_OUTER, outer.remote, vtep);

@@ -72,21 +72,24 @@ static struct msghdr for_udp_socket(const struct train *train, int family, struc
 
 // What a UDP socket does for all that it sends, but not for these trains.
 static bool needs_options(const struct sender *s, const struct train *train) {
-  return !train->path && s->family == AF_INET && train->marks & MARK_DF_CLEAR;
+  if (train->path) return false;
+  return s->family == AF_INET ? train->marks & MARK_DF_CLEAR : train->destination[DESTINATION_OPTIONS] & OUTER_UDP6_ZERO_CSUM;
 }
 
-// DF is clear, and yet nothing is fragmented here: what is longer than the device takes comes back as EMSGSIZE.
-static void set_options(const struct train *train, bool on) {
-  int value = on ? IP_PMTUDISC_INTERFACE : IP_PMTUDISC_DO;
-  setsockopt(train->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof value);
+// Over IPv4 DF is clear, and yet nothing is fragmented here: what is longer than the device takes comes back as EMSGSIZE.
+// Over IPv6 there is no checksum.
+static void set_options(const struct sender *s, const struct train *train, int on) {
+  int discover = on ? IP_PMTUDISC_INTERFACE : IP_PMTUDISC_DO;
+  if (s->family == AF_INET) setsockopt(train->fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
+  else setsockopt(train->fd, SOL_UDP, UDP_NO_CHECK6_TX, &on, sizeof on);
 }
 
 // sendmmsg for trains that leave alike; only this thread sends by their socket.
 static int send_alike(const struct sender *s, const struct train *train, struct mmsghdr *messages, uint32_t count) {
   if (!needs_options(s, train)) return sendmmsg(train->fd, messages, count, MSG_DONTWAIT);
-  set_options(train, true);
+  set_options(s, train, 1);
   int sent = sendmmsg(train->fd, messages, count, MSG_DONTWAIT), error = errno;
-  set_options(train, false);
+  set_options(s, train, 0);
   errno = error;
   return sent;
 }
@@ -105,7 +108,7 @@ static void send_one_by_one(struct sender *s, const struct train *train, struct 
   }
 }
 
-// The UDP checksum is left to be filled: a train must have one, and a single frame over IPv6 too.
+// Where there is a UDP checksum it is left to be filled; a train must have one.
 static struct msghdr for_packet_socket(const struct train *train, struct envelope *e) {
   uint32_t frame_bytes = train->length - VXLAN_HEADER;
   uint32_t outer_bytes = outer_header_write(train->path, frame_bytes, train->source_port, train->marks, e->outer);
@@ -114,8 +117,9 @@ static struct msghdr for_packet_socket(const struct train *train, struct envelop
   uint32_t bytes = header_bytes + train->length;
   bool is_train = train->frame_count > 1;
   e->vnet = (struct virtio_net_hdr){.hdr_len = (uint16_t)(bytes <= IN_ONE_PIECE_MAX ? bytes : header_bytes)};
-  if (is_train || outer_bytes == OUTER_IPV6) {
-    if (outer_bytes == OUTER_IPV4) outer_checksum_open(e->outer);
+  bool has_checksum = is_train || outer_has_checksum(train->destination[DESTINATION_OPTIONS], outer_bytes == OUTER_IPV6);
+  outer_checksum(e->outer, outer_bytes, has_checksum);
+  if (has_checksum) {
     e->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     e->vnet.csum_start = (uint16_t)udp;
     e->vnet.csum_offset = UDP_CHECKSUM;

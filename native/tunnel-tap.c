@@ -57,7 +57,7 @@ napi_value tunnel_redirect(napi_env env, napi_callback_info info) {
   return link < 0 ? throw_errno(env, "BPF_LINK_CREATE", -link) : int_value(env, link);
 }
 
-bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_max, uint16_t source_port,
+bool tunnel_send(const int32_t *path, int32_t options, const struct frame *frame, uint32_t frame_max, uint16_t source_port,
                  uint32_t marks) {
   int fd = path[PATH_TUNNEL] - 1;
   uint32_t outer_bytes = (uint32_t)path[PATH_HEADER_BYTES];
@@ -65,8 +65,9 @@ bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_
   if (fd < 0 || frame->gso_type == GSO_UDP_L4 || outer_bytes - OUTER_ETHERNET + frame->length > IP_PACKET_MAX) return false;
   if (!cut_plan(&cut, frame, frame_max)) return false;
   bool ipv6 = outer_bytes == OUTER_IPV6;
+  bool has_checksum = outer_has_checksum(options, ipv6);
   struct tunnel_header header = {
-      .flags = ipv6 ? NEEDS_CSUM | NEEDS_OUTER_CSUM : NEEDS_CSUM,
+      .flags = has_checksum ? NEEDS_CSUM | NEEDS_OUTER_CSUM : NEEDS_CSUM,
       .gso_type = (uint8_t)(frame->gso_type | (ipv6 ? GSO_TUNNEL_IPV6 : GSO_TUNNEL_IPV4)),
       .hdr_len = (uint16_t)(outer_bytes + cut.header_length),
       .gso_size = (uint16_t)cut.segment_bytes,
@@ -78,6 +79,7 @@ bool tunnel_send(const int32_t *path, const struct frame *frame, uint32_t frame_
   uint8_t outer[OUTER_IPV6];
   outer_header_write(path, frame->length, source_port, marks, outer);
   if (!ipv6 && marks & MARK_DF_CLEAR) outer_allow_fragments(outer, cut.segment_count);
+  outer_checksum(outer, outer_bytes, has_checksum);
   struct iovec slices[3] = {{&header, sizeof header}, {outer, outer_bytes}, {(void *)(uintptr_t)frame->at, frame->length}};
   return writev(fd, slices, 3) > 0;
 }

@@ -99,6 +99,17 @@ napi_value udp_share_port(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
+// udpTakeZeroChecksums(fd, on): whether datagrams without a UDP checksum come in over IPv6 (RFC 6935); the kernel drops them
+// otherwise. Over IPv4 they always do.
+napi_value udp_take_zero_checksums(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  int fd = take_int(&a);
+  int on = (int)take_uint(&a, 1);
+  if (!a.ok) return NULL;
+  if (set_int(fd, SOL_UDP, UDP_NO_CHECK6_RX, on) < 0) return throw_errno(env, "setsockopt", errno);
+  return undefined_value(env);
+}
+
 // udpDrops(fd) -> datagrams that the kernel dropped since the socket was opened, its receive queue being full; modulo 2^32.
 napi_value udp_drops(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);

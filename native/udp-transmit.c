@@ -47,6 +47,10 @@ static bool joins(const struct sender *s, uint32_t bytes) {
          train->length + bytes <= TRAIN_BYTES_MAX && s->staging_used + bytes <= s->staging.length;
 }
 
+static bool may_be_train(const struct sender *s, const int32_t *destination) {
+  return s->family == AF_INET || !(destination[DESTINATION_OPTIONS] & OUTER_UDP6_ZERO_CSUM);
+}
+
 static void begin_train(struct sender *s, uint32_t position, const int32_t *destination, uint32_t bytes) {
   if (s->train_count == TRAINS_MAX || s->staging_used + bytes > s->staging.length) send_trains(s);
   struct train *train = &s->trains[s->train_count++];
@@ -74,7 +78,8 @@ static uint8_t *append(struct sender *s, uint32_t position, const int32_t *desti
   train->frame_count++;
   train->last = position;
   s->staging_used += bytes;
-  if (bytes < train->frame_bytes) s->open = false;
+  // The kernel cuts no train without a checksum.
+  if (bytes < train->frame_bytes || !may_be_train(s, destination)) s->open = false;
   store32(out, htonl((uint32_t)VXLAN_FLAG_VNI << 24));
   store32(out + 4, htonl((uint32_t)destination[DESTINATION_VNI] << 8));
   return out + VXLAN_HEADER;
@@ -103,7 +108,8 @@ static void append_copy(struct sender *s, uint32_t position) {
     if (path && path[PATH_TUNNEL] > 0 && s->train_count > 0) send_trains(s);
     uint64_t train = train_at(s, position);
     uint16_t source_port = (uint16_t)s->ports.at[socket_of(train)];
-    if (!path || !tunnel_send(path, &frame, frame_max, source_port, train_marks(train)))
+    int32_t options = destination[DESTINATION_OPTIONS];
+    if (!path || !tunnel_send(path, options, &frame, frame_max, source_port, train_marks(train)))
       append_cut(s, position, destination, &frame, frame_max);
   } else if (frame.length > frame_max) {
     fail(s, position, DROP_TOO_BIG);

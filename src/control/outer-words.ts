@@ -3,7 +3,14 @@
 import { type OuterOptions, PLAIN_OUTER } from "../dataplane/outer-options.ts";
 
 /** Each key of a port in the file, and in `show ports --json`, with its name in the data plane. */
-const NAMES = { ttl: "ttl", tos: "tos", df: "df" } as const satisfies Record<string, keyof OuterOptions>;
+const NAMES = {
+  ttl: "ttl",
+  tos: "tos",
+  df: "df",
+  udpcsum: "udpCsum",
+  udp6zerocsumtx: "udp6ZeroCsumTx",
+  udp6zerocsumrx: "udp6ZeroCsumRx",
+} as const satisfies Record<string, keyof OuterOptions>;
 
 type Word = keyof typeof NAMES;
 export type OuterWords = { readonly [W in Word]: OuterOptions[(typeof NAMES)[W]] | null };

@@ -23,12 +23,18 @@ export const DESTINATION_OVERHEAD = 12;
 /** Of the outer header, where frames leave by the UDP sockets; a path has its own. */
 export const DESTINATION_TTL = 13;
 export const DESTINATION_TOS = 14;
-/** What of an outer header depends on the frame (bits OUTER_), whatever way it takes. */
+/** How outer headers are written and read beside that (bits OUTER_), whatever way frames take. */
 export const DESTINATION_OPTIONS = 15;
 export const OUTER_TTL_INHERIT = 1;
 export const OUTER_TOS_INHERIT = 2;
 export const OUTER_DF_INHERIT = 4;
 export const OUTER_DF_UNSET = 8;
+/** Over IPv4 every datagram has a UDP checksum. */
+export const OUTER_UDP_CSUM = 16;
+/** Over IPv6 none that is sent has one. */
+export const OUTER_UDP6_ZERO_CSUM = 32;
+/** Over IPv6 one without is taken. */
+export const OUTER_UDP6_ZERO_CSUM_RX = 64;
 export const DESTINATION_PATH_A = 16;
 export const DESTINATION_PATH_B = 40;
 export const DESTINATION_WORDS = 64;

@@ -45,6 +45,8 @@ export const FLAG_BAD_OFFLOAD = 4;
 export const FLAG_BAD_OUTER = 8;
 /** Two bits: the ECN of the inner IP header (RFC 3168 section 5), which the outer one gets as well. */
 export const FLAG_ECN_SHIFT = 4;
+/** Over IPv6 without a UDP checksum: only some ports take that. */
+export const FLAG_ZERO_CSUM6 = 128;
 /** The outer header tells of congestion, the inner one of a sender that would not hear. */
 export const FLAG_BAD_ECN = 64;
 

@@ -179,6 +179,16 @@ const PORTS: readonly Row[] = [
     "F:4:52: bridges.br0.ports.p.df: expected an IPv4 remote beside it, got remote fd00::1",
   ],
   [
+    "checksum options of the other family",
+    ports('p: { type: vxlan, vni: 1, remote: "fd00::1", udpcsum: true }'),
+    "F:4:52: bridges.br0.ports.p.udpcsum: expected an IPv4 remote beside it, got remote fd00::1",
+  ],
+  [
+    "a zero checksum of IPv6 over IPv4",
+    ports("p: { type: vxlan, vni: 1, remote: 10.0.0.1, udp6zerocsumrx: true }"),
+    "F:4:51: bridges.br0.ports.p.udp6zerocsumrx: expected an IPv6 remote beside it, got remote 10.0.0.1",
+  ],
+  [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
     "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, clamp_mss, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, impair_in, impair_out, got an unknown key",

@@ -45,6 +45,7 @@ const VALID = {
   udpOpen: () => [0, Int32Array.of(0, 0, -65536, 0x01010101), 1, 0, 4096, 0],
   udpShareAddress: () => [NO_FD, 1],
   udpSharePort: () => [NO_FD],
+  udpTakeZeroChecksums: () => [NO_FD, 1],
   udpDrops: () => [NO_FD],
   udpPathMtu: () => [0, new Int32Array(4), Int32Array.of(0, 0, 0, 0x0100007f), 4789],
   udpReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],

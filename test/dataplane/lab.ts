@@ -22,6 +22,7 @@ import {
   allocateDestinations,
   DESTINATION_DEVICE,
   DESTINATION_MTU,
+  DESTINATION_OPTIONS,
   DESTINATION_OVERHEAD,
   DESTINATION_PORT,
   DESTINATION_SHIFT,
@@ -233,6 +234,11 @@ export class Lab {
     this.port(name).isQuarantined = isQuarantined;
     this.bringUp(name);
     if (isQuarantined) this.loseDevice(name);
+  }
+
+  /** How the outer headers of a port are written and read (bits OUTER_). */
+  setOptions(name: string, bits: number): void {
+    this.destinations[(this.port(name).destination << DESTINATION_SHIFT) + DESTINATION_OPTIONS] = bits;
   }
 
   /** The addresses bound to a port, as its configuration has them. */

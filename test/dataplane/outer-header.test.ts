@@ -14,6 +14,8 @@ import {
   OUTER_DF_UNSET,
   OUTER_TOS_INHERIT,
   OUTER_TTL_INHERIT,
+  OUTER_UDP_CSUM,
+  OUTER_UDP6_ZERO_CSUM,
   PATH_HEADER,
   PATH_HEADER_BYTES,
   PATH_TUNNEL,
@@ -125,6 +127,18 @@ describe.each(["ipv4", "ipv6"] as const)("a super-frame by the tunnel over %s", 
       expect(seen["ipv6.hlim"]).toBe("64");
       expect(seen["ipv6.plen"]).toBe(String(whole.length - 54));
     }
+  });
+
+  test("has a UDP checksum or none, as the port says", () => {
+    const sender = end(family === "ipv4" ? HERE : "::1", 0);
+    sender.destinations[DESTINATION_OPTIONS] = family === "ipv4" ? OUTER_UDP_CSUM : OUTER_UDP6_ZERO_CSUM;
+    const written = throughTunnel(sender, family, at, superFrame(20_000));
+    expect(written[0]).toBe(family === "ipv4" ? 1 | 8 : 1);
+    const whole = Buffer.from(written.subarray(TUNNEL_HEADER_BYTES));
+    if (family === "ipv4") fillUdpChecksum(whole, ENDS[family].bytes - 16);
+    const [seen] = decode([whole], ["udp.checksum", "udp.checksum.status", "ip.checksum.status"]);
+    if (family === "ipv6") expect(seen["udp.checksum"]).toBe("0x0000");
+    else expect([seen["udp.checksum.status"], seen["ip.checksum.status"]]).toEqual(["1", "1,1"]);
   });
 
   test("tells the kernel where each header begins and what is left undone", () => {

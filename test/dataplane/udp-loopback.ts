@@ -24,7 +24,12 @@ import {
 } from "../../src/dataplane/frames.ts";
 import { ARENA_BYTES, type Arena, arenaOver } from "../../src/dataplane/io/arena.ts";
 import { Poller } from "../../src/dataplane/io/poller.ts";
-import { closeUdpSockets, openUdpSockets, UdpUnderlay } from "../../src/dataplane/io/udp-underlay.ts";
+import {
+  closeUdpSockets,
+  openUdpSockets,
+  type UdpSockets,
+  UdpUnderlay,
+} from "../../src/dataplane/io/udp-underlay.ts";
 import { frame, pattern } from "./packets.ts";
 
 export const HERE = "127.0.0.11";
@@ -45,6 +50,7 @@ export interface End {
   readonly arena: Arena;
   readonly frames: Int32Array;
   readonly destinations: Int32Array;
+  readonly sockets: UdpSockets;
   readonly underlay: UdpUnderlay;
 }
 
@@ -59,6 +65,7 @@ export function end(address: string, port: number): End {
     arena,
     frames,
     destinations,
+    sockets,
     underlay: new UdpUnderlay(0, sockets, arena, frames, destinations),
   };
 }

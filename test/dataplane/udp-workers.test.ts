@@ -53,6 +53,7 @@ function over({ arena, frames, destinations }: End, sockets: UdpSockets): End {
     arena,
     frames,
     destinations,
+    sockets,
     underlay: new UdpUnderlay(0, sockets, arena, frames, destinations),
   };
 }

@@ -28,6 +28,28 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.end());
 
+/** A second way to the second client, over IPv6. */
+const IPV6 = { test: "fd12::103", client2: "fd12::152", vni: 4106 };
+const [OVER_IPV6, LEG_OVER_IPV6] = ["192.168.6.2", "192.168.6.103"];
+
+async function addIpv6(): Promise<void> {
+  await lab.test.run("ip", "addr", "add", `${IPV6.test}/64`, "dev", "eth0", "nodad");
+  await lab.client2.run("ip", "addr", "add", `${IPV6.client2}/64`, "dev", "eth0", "nodad");
+  const ends = ["local", IPV6.client2, "remote", IPV6.test];
+  const zero = ["udp6zerocsumtx", "udp6zerocsumrx"];
+  const type = ["type", "vxlan", "id", String(IPV6.vni), "dstport", String(VXLAN_PORT)];
+  await lab.client2.run("ip", "link", "add", "vxlan6", "mtu", "1400", ...type, ...ends, ...zero);
+  await lab.client2.run("ip", "addr", "add", `${OVER_IPV6}/24`, "dev", "vxlan6");
+  await lab.client2.run("ip", "link", "set", "vxlan6", "up");
+  // Its other device must not answer for this one's address.
+  await lab.client2.run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+  const { vni, client2: remote, test: local } = IPV6;
+  const { ports } = lab.config.bridges.br0;
+  ports.br0 = { ...ports.br0, address: [`${OWN_LEG.ipv4}/24`, `${LEG_OVER_IPV6}/24`] };
+  ports.ipv6 = { type: "vxlan", vni, remote, local };
+  await lab.reloadUntilUp();
+}
+
 describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
   let captures = 0;
   beforeAll(async () => {
@@ -92,6 +114,37 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     expect(outer.length).toBeGreaterThan(6 + TCP_BYTES / 65_536);
     expect(new Set(outer.map(([, id]) => id)).size).toBe(outer.length);
     await lab.vxswitch("port", "set", "br0", "client2", "df=set");
+  });
+
+  test("all have a UDP checksum that is right over IPv4, where a port says so", async () => {
+    await lab.vxswitch("port", "set", "br0", "client2", "udpcsum=true");
+    // A veth end leaves checksums to a network card that never comes; without that offload the kernel fills them.
+    await lab.test.run("ethtool", "-K", "eth0", "tx", "off");
+    const rows = await seen(["udp.checksum.status"], "ip.addr == 192.168.0.0/24", async () => {
+      expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
+      await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
+    });
+    await lab.test.run("ethtool", "-K", "eth0", "tx", "on");
+    expect(new Set(rows.map(([status]) => status.split(",")[0]))).toEqual(new Set(["1"]));
+    await lab.vxswitch("port", "set", "br0", "client2", "udpcsum=false");
+  });
+
+  test("none has over IPv6, where a port says so; and those without come in where it takes them", async () => {
+    if (!("ipv6" in lab.config.bridges.br0.ports)) await addIpv6();
+    expect(await lab.test.ping(OVER_IPV6, { count: 1, waitSeconds: 0.3 })).toBe(0);
+    await lab.vxswitch("port", "set", "br0", "ipv6", "udp6zerocsumtx=true", "udp6zerocsumrx=true");
+    const path = join(lab.directory, `${io}-ipv6.pcap`);
+    const capture = await Capture.start(lab.client2, "eth0", path);
+    expect(await lab.test.ping(OVER_IPV6)).toBe(3);
+    await expectTcp(lab.test, lab.client2, OVER_IPV6, TCP_BYTES);
+    await capture.stop();
+    const sums = await decode(path, `ipv6.src == ${IPV6.test} && udp.dstport == ${VXLAN_PORT}`, [
+      "udp.checksum",
+    ]);
+    expect(sums.length).toBeGreaterThan(6 + TCP_BYTES / 65_536);
+    expect(new Set(sums.map(([sum]) => sum.split(",")[0]))).toEqual(new Set(["0x0000"]));
+    await lab.vxswitch("port", "set", "br0", "ipv6", "udp6zerocsumtx=false", "udp6zerocsumrx=false");
+    expect(await lab.test.ping(OVER_IPV6, { count: 1, waitSeconds: 0.3 })).toBe(0);
   });
 
   test("what the network has marked in them reaches the inner headers, or ends there", async () => {

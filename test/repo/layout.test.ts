@@ -19,6 +19,7 @@ const OTHERWISE: Record<string, string> = {
   FRAME_BAD_OFFLOAD: "FLAG_BAD_OFFLOAD",
   FRAME_BAD_OUTER: "FLAG_BAD_OUTER",
   FRAME_BAD_ECN: "FLAG_BAD_ECN",
+  FRAME_ZERO_CSUM6: "FLAG_ZERO_CSUM6",
   FRAME_ECN_SHIFT: "FLAG_ECN_SHIFT",
 };
 const SHARED: Record<string, unknown> = { ...frames, ...destinations, ...nextHop, ...erspan };

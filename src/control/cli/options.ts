@@ -8,7 +8,7 @@ export type Options = Record<string, unknown>;
 export function gatherOption(word: string, previous: Options = {}): Options {
   const equals = word.indexOf("=");
   const path = word.slice(0, Math.max(equals, 0)).split(".");
-  if (equals < 1 || path.some((key) => !/^[a-z][a-z_]*$/.test(key)) || path.length > 2) {
+  if (equals < 1 || path.some((key) => !/^[a-z][a-z0-9_]*$/.test(key)) || path.length > 2) {
     throw new InvalidArgumentError(`expected KEY=VALUE, got ${JSON.stringify(word)}.`);
   }
   const value = readValue(word.slice(equals + 1));

@@ -106,7 +106,12 @@ function duplicateTunnels(config: Config): Fault[] {
 }
 
 /** Options of outer headers that only IPv4 or only IPv6 has. */
-const FAMILY_OPTIONS = [["df", 4]] as const;
+const FAMILY_OPTIONS = [
+  ["df", 4],
+  ["udpcsum", 4],
+  ["udp6zerocsumtx", 6],
+  ["udp6zerocsumrx", 6],
+] as const;
 
 function optionsOfTheOtherFamily(config: Config): Fault[] {
   return vxlanPorts(config).flatMap(({ path, value }) => {

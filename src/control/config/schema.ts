@@ -95,6 +95,9 @@ const outer = {
   ttl: hops.optional(),
   tos: dscp.optional(),
   df: word("set", "unset", "inherit").optional(),
+  udpcsum: flag.optional(),
+  udp6zerocsumtx: flag.optional(),
+  udp6zerocsumrx: flag.optional(),
 };
 
 const vxlanPort = mapping({

@@ -1,8 +1,9 @@
-// How the outer headers of a port are written, into its destination's row: for the UDP sockets, and for what depends on the
-// frame. A path has headers of its own (paths.ts).
+// How the outer headers of a port are written and read, into its destination's row: for the UDP sockets, and for what depends
+// on the frame. A path has headers of its own (paths.ts). And what of it the sockets must be told.
 import { DESTINATION_OPTIONS, DESTINATION_SHIFT, DESTINATION_TOS, DESTINATION_TTL } from "../destinations.ts";
 import { fixedMarks, outerBits } from "../outer-options.ts";
 import type { Port } from "./port.ts";
+import type { Underlay, Underlays } from "./underlays.ts";
 
 /** Nothing for a port that is down, or a TAP. */
 export function writeOuter(destinations: Int32Array, { destination, opened, spec }: Port): void {
@@ -12,4 +13,16 @@ export function writeOuter(destinations: Int32Array, { destination, opened, spec
   destinations[at + DESTINATION_TTL] = ttl;
   destinations[at + DESTINATION_TOS] = tos;
   destinations[at + DESTINATION_OPTIONS] = outerBits(spec.outer, opened.underlay.ipv6);
+}
+
+/** Whether the sockets of an underlay take datagrams over IPv6 without a UDP checksum: if any of its ports does. */
+export function refreshChecksums(underlays: Underlays, underlay: Underlay, ports: Iterable<Port>): void {
+  const takes = Array.from(ports).some(
+    ({ opened, spec }) =>
+      opened?.type === "vxlan" &&
+      opened.underlay === underlay &&
+      spec.type === "vxlan" &&
+      spec.outer.udp6ZeroCsumRx,
+  );
+  underlays.takeZeroChecksums(underlay, takes && underlay.ipv6);
 }

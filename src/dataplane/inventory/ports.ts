@@ -25,7 +25,7 @@ import type { AllCounters } from "./all-counters.ts";
 import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
-import { writeOuter } from "./outer-rows.ts";
+import { refreshChecksums, writeOuter } from "./outer-rows.ts";
 import { Paths } from "./paths.ts";
 import { deviceOf, NO_DEVICE, type Opened, type Port } from "./port.ts";
 import {
@@ -129,6 +129,7 @@ export class Ports {
     }
     if (port.opened?.type === "vxlan") {
       writeOuter(this.options.destinations, port);
+      refreshChecksums(this.underlays, port.opened.underlay, this.all());
       this.refreshPath(port.destination);
     }
     await this.options.send([
@@ -267,6 +268,7 @@ export class Ports {
     port.reason = "";
     port.retry.succeeded();
     this.writeDestination(port);
+    if (port.opened.type === "vxlan") refreshChecksums(this.underlays, port.opened.underlay, this.all());
     const devices = port.opened.type === "vxlan" ? this.underlays.commands() : [];
     await this.options.send([...devices, ...portCommands(port, this.options.workers)]);
   }
@@ -291,6 +293,7 @@ export class Ports {
     }
     const device = opened.type === "tap" ? opened.device : opened.underlay.device;
     const last = opened.type === "tap" || this.underlays.release(opened.underlay);
+    if (opened.type === "vxlan") refreshChecksums(this.underlays, opened.underlay, this.all());
     // No ring may name a device index that is about to become another's.
     if (last && opened.type === "vxlan") await this.updateRings();
     if (last) commands.push({ op: "del-device", device });

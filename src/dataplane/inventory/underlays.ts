@@ -1,7 +1,13 @@
 // The control thread's view of the underlay: sockets for each (family, local address, UDP port) that a port uses, a set
 // for each worker, opened with the first port and closed with the last.
 import { type Address, parseAddress, wildcard } from "../address.ts";
-import { closeUdpSockets, openWorkersUdpSockets, type UdpSockets, udpDrops } from "../io/udp-underlay.ts";
+import {
+  closeUdpSockets,
+  openWorkersUdpSockets,
+  takeZeroChecksums,
+  type UdpSockets,
+  udpDrops,
+} from "../io/udp-underlay.ts";
 import { SystemError } from "../system-error.ts";
 import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
 import { explainSocket } from "./explain.ts";
@@ -15,6 +21,8 @@ export interface Underlay {
   readonly port: number;
   readonly sockets: PerWorker<UdpSockets>;
   users: number;
+  /** Datagrams over IPv6 without a UDP checksum come in. */
+  takesZeroChecksums: boolean;
 }
 
 export class Underlays {
@@ -44,9 +52,17 @@ export class Underlays {
       throw new SystemError(`local ${local} and the remote are not of one address family`);
     const sockets = this.openSockets(local, address, port);
     const device = this.indices.take();
-    const underlay = { device, ipv6, local: address, isWildcard: local === null, port, sockets, users: 1 };
+    const place = { device, ipv6, local: address, isWildcard: local === null, port };
+    const underlay = { ...place, sockets, users: 1, takesZeroChecksums: false };
     this.open.set(key, underlay);
     return underlay;
+  }
+
+  /** A UDP socket does not tell which datagrams had none: what one port takes, all ports of an underlay do. */
+  takeZeroChecksums(underlay: Underlay, on: boolean): void {
+    if (underlay.takesZeroChecksums === on) return;
+    for (const sockets of underlay.sockets) takeZeroChecksums(sockets, on);
+    underlay.takesZeroChecksums = on;
   }
 
   /** Gives up one use; true if it was the last and the caller must take the device from the engine, then `close` it. */

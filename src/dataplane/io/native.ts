@@ -42,6 +42,8 @@ export interface Native {
   ): number;
   udpShareAddress(fd: number, on: number): void;
   udpSharePort(fd: number): void;
+  /** Over IPv6. */
+  udpTakeZeroChecksums(fd: number, on: number): void;
   /** Datagrams that found the receive queue full since the socket was opened, as an int32 that wraps. */
   udpDrops(fd: number): number;
   /** Throws ENETUNREACH, EADDRNOTAVAIL … */

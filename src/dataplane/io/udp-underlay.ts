@@ -114,6 +114,11 @@ export function closeUdpSockets({ receiver, senders, ports }: UdpSockets): void 
   closeUdpSenders({ sockets: senders, ports });
 }
 
+/** Whether datagrams over IPv6 without a UDP checksum come in. */
+export function takeZeroChecksums({ receiver }: UdpSockets, on: boolean): void {
+  native().udpTakeZeroChecksums(receiver, Number(on));
+}
+
 /** Datagrams that found the receive queue full since the sockets were opened, modulo 2^32. */
 export function udpDrops(sockets: UdpSockets): number {
   return native().udpDrops(sockets.receiver) >>> 0;

@@ -3,6 +3,7 @@
 
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
+import * as destinationLayout from "../destinations.ts";
 import { Drop } from "../drop-reason.ts";
 import * as layout from "../frames.ts";
 import type { Tables } from "../tables.ts";
@@ -11,10 +12,12 @@ import * as innerLayout from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { DROPS, RX_BYTES, RX_PACKETS, UNDERLAY_PORT } = counterLayout;
+const { DESTINATION_OPTIONS, DESTINATION_SHIFT, OUTER_UDP6_ZERO_CSUM_RX } = destinationLayout;
 const {
   DROPPED_PORT,
   FLAG_BAD_OUTER,
   FLAG_TRUNCATED,
+  FLAG_ZERO_CSUM6,
   FRAME_FLAGS,
   FRAME_LENGTH,
   FRAME_OFFSET,
@@ -31,7 +34,7 @@ const UNDERLAY = portCounter(UNDERLAY_PORT);
 
 /** Returns the stage: rows of VXLAN datagrams become rows of inner frames, or are marked as dropped. */
 export function createDecap(tables: Tables, view: DataView): (count: number) => void {
-  const { frames, counters, ingress, deviceFallback } = tables;
+  const { frames, counters, destinations, ingress, deviceFallback } = tables;
 
   function decap(count: number): void {
     let bytes = 0;
@@ -58,10 +61,16 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
     let row = ingress.lookUp(device, vni, frames, at);
     if (row < 0) row = ingress.lookUp(deviceFallback[device], vni, frames, at);
     if (row < 0) return drop(knowsRemote(device, at) ? vni_unknown : vtep_unknown);
+    if ((flags & FLAG_ZERO_CSUM6) !== 0 && !takesZeroChecksums(row)) return drop(outer_malformed);
     frames[at + FRAME_OFFSET] = offset + VXLAN_HEADER_BYTES;
     frames[at + FRAME_LENGTH] = length - VXLAN_HEADER_BYTES;
     frames[at + FRAME_PORT] = ingress.portAt(row);
     frames[at + FRAME_SOURCE] = ingress.destinationAt(row);
+  }
+
+  function takesZeroChecksums(row: number): boolean {
+    const options = destinations[(ingress.destinationAt(row) << DESTINATION_SHIFT) + DESTINATION_OPTIONS];
+    return (options & OUTER_UDP6_ZERO_CSUM_RX) !== 0;
   }
 
   function knowsRemote(device: number, at: number): boolean {
