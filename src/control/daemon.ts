@@ -4,6 +4,7 @@ import type { DataplaneOptions } from "../dataplane/dataplane.ts";
 import type { Dataplane } from "../dataplane/spec.ts";
 import { loadConfig } from "./config/file.ts";
 import type { Config } from "./config/schema.ts";
+import { portRangeOf } from "./config/values.ts";
 import { type Log, logLines } from "./log.ts";
 import { sentenceOf } from "./refusal.ts";
 import { RunningSwitch } from "./running-switch.ts";
@@ -76,8 +77,8 @@ export class Daemon {
 /** The order matters: a second daemon is refused at the socket, before it could disturb the first one's ports. */
 async function startParts({ open, log }: DaemonOptions, config: Config, closers: Closer[]) {
   await claimSocketPath(config.control.socket);
-  const { io: wantedIo, spin, workers } = config.underlay;
-  const dataplane = await open({ io: wantedIo, spin, workers });
+  const { io: wantedIo, spin, workers, srcport } = config.underlay;
+  const dataplane = await open({ io: wantedIo, spin, workers, sourcePorts: portRangeOf(srcport) });
   closers.push(() => dataplane.close());
   dataplane.onEvent(({ level, message }) => logLines(log, level, message));
   const running = await RunningSwitch.start(dataplane, config);

@@ -94,6 +94,7 @@ function refuseFixed(running: Config, wanted: Config): void {
     ["metrics.listen", running.metrics.listen, wanted.metrics.listen],
     ["control.socket", running.control.socket, wanted.control.socket],
     ["underlay.io", running.underlay.io, wanted.underlay.io],
+    ["underlay.srcport", running.underlay.srcport, wanted.underlay.srcport],
     ["underlay.workers", String(running.underlay.workers), String(wanted.underlay.workers)],
   ];
   const moved = fixed.filter(([, from, to]) => from !== to);

@@ -13,7 +13,7 @@ import { LoopGuard } from "./inventory/loop-guard.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
-import { BRIDGES_MAX, SOCKET_BUFFER_BYTES } from "./limits.ts";
+import { BRIDGES_MAX, type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
 import { allocateLoops } from "./loops.ts";
 import { formatMac, parseFdbAddress } from "./mac.ts";
 import type {
@@ -41,6 +41,8 @@ export interface DataplaneOptions {
   readonly workers?: number;
   /** Kernel buffer of each UDP socket; more rides out longer pauses of the forwarding threads. A ring has its own 16 MiB. */
   readonly socketBufferBytes?: number;
+  /** From where the source ports of datagrams are lent, 49152-65535 unless given. */
+  readonly sourcePorts?: PortRange;
 }
 
 /** About the time in which the next frame of a busy flow arrives. */
@@ -91,6 +93,7 @@ class ThreadedDataplane implements Dataplane {
       vteps: new Int32Array(this.vtepsMemory),
       isFast: options.io !== "udp",
       bufferBytes: options.socketBufferBytes ?? SOCKET_BUFFER_BYTES,
+      sourcePorts: options.sourcePorts,
       send,
       onEvent,
     });

@@ -19,3 +19,17 @@ export const WORKERS_MAX = 8;
 export const SOCKET_BUFFER_BYTES = 32 << 20;
 /** FDB entries of one bridge. */
 export const ADDRESSES_MAX = 1 << 20;
+
+/** UDP ports, both ends included. */
+export interface PortRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** From where source ports are lent unless given (RFC 7348 section 5). */
+export const DYNAMIC_PORTS: PortRange = { min: 49_152, max: 65_535 };
+/**
+ * Source ports lent. More spread flows better over equal-cost paths and receive queues; fewer let the frames of
+ * different flows share a train.
+ */
+export const SOURCE_PORTS = 8;

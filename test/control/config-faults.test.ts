@@ -53,8 +53,15 @@ const FORM: readonly Row[] = [
   [
     "an unknown key",
     "underlay: { mtu: 4 }",
-    "F:1:13: underlay.mtu: expected one of the keys local, dstport, io, spin, workers, got an unknown key",
+    "F:1:13: underlay.mtu: expected one of the keys local, dstport, srcport, io, spin, workers, got an unknown key",
   ],
+  ...["65535-49152", "0-100", "60000-65536", "60000", "a-b"].map(
+    (range): Row => [
+      `source ports ${range}`,
+      `underlay: { srcport: ${range} }`,
+      `F:1:22: underlay.srcport: expected a range MIN-MAX of UDP ports such as 49152-65535, got ${range === "60000" ? range : `"${range}"`}`,
+    ],
+  ),
   [
     "an underlay port out of range",
     "underlay: { dstport: 65536 }",
@@ -364,6 +371,11 @@ const MIRRORS: readonly Row[] = [
 ];
 
 const CROSS: readonly Row[] = [
+  [
+    "fewer source ports than the forwarding threads need",
+    "underlay: { workers: 2, srcport: 50000-50014 }",
+    "F:1:34: underlay.srcport: expected at least 16 ports, 8 for each forwarding thread, got 50000-50014",
+  ],
   [
     "one tunnel twice",
     `underlay: { local: 10.9.9.9 }\n${ports("a: { type: vxlan, vni: 1, remote: fd00::1, local: fd00::2 }", "b: { type: vxlan, vni: 1, remote: fd00:0::1, local: fd00::2, dstport: 8472 }")}`,

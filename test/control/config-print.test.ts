@@ -29,7 +29,7 @@ bridges:
   br1: { forward_bpdu: false }
 `;
 
-const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, io: auto, spin: auto, workers: 1 }
+const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, srcport: 49152-65535, io: auto, spin: auto, workers: 1 }
 bridges:
   br0:
     ageing: 300s

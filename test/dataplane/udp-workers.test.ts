@@ -48,6 +48,19 @@ async function sendFlow(flow: number, address: string, port: number): Promise<vo
   socket.close();
 }
 
+test("source ports come from the range that is given, up to the last one of it", () => {
+  const { words } = parseAddress("127.0.0.77");
+  const sourcePorts = { min: 41_000, max: 41_000 + 8 * WORKERS - 1 };
+  const port = lastPort++;
+  const open = (to: number) =>
+    openWorkersUdpSockets(false, words, to, BUFFER_BYTES, [], WORKERS, sourcePorts);
+  const sets = open(port);
+  cleanups.push(() => sets.forEach(closeUdpSockets));
+  const lent = sets.flatMap(({ ports }) => Array.from(ports)).sort();
+  expect(lent).toEqual(Array.from({ length: 8 * WORKERS }, (_, i) => sourcePorts.min + i));
+  expect(() => open(lastPort++)).toThrow(/^no free UDP source port in 41000-41023 after 24 attempts$/);
+});
+
 function over({ arena, frames, destinations }: End, sockets: UdpSockets): End {
   return {
     arena,

@@ -17,12 +17,18 @@ const COUNT_TIMEOUT_MS = 3000;
 const [NOT_ECT, ECT_0, CE] = [0, 2, 3];
 const EXPEDITED = 0xb8;
 const TCP_BYTES = 300_000;
+const SOURCE_PORTS = [40_000, 40_015];
 const SENT = `ip.src == ${OWN_LEG.underlay} && ip.dst == ${CLIENT2.underlay} && udp.dstport == ${VXLAN_PORT}`;
 
 let lab: KernelLab;
 let inject: string;
 beforeAll(async () => {
-  lab = await KernelLab.start({ clients: [client(1), client(2)] });
+  lab = await KernelLab.start({
+    clients: [client(1), client(2)],
+    configure: (config) => {
+      config.underlay.srcport = SOURCE_PORTS.join("-");
+    },
+  });
   inject = compilePeer("inject", lab.directory);
   for (const peer of [lab.client1, lab.client2]) await peer.run("sysctl", "-qw", "net.ipv4.tcp_ecn=1");
 });
@@ -68,8 +74,9 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     return await decode(capture.path, `${SENT} && ${filter}`, fields);
   }
 
-  test("they have the ECN of the inner headers, and the DSCP of the port", async () => {
-    const rows = await seen(["ip.dsfield.ecn", "ip.dsfield.dscp"], "ip.addr == 192.168.0.0/24", async () => {
+  test("they have the ECN of the inner headers, the DSCP of the port, and a source port of the range", async () => {
+    const fields = ["ip.dsfield.ecn", "ip.dsfield.dscp", "udp.srcport"];
+    const rows = await seen(fields, "ip.addr == 192.168.0.0/24", async () => {
       for (const ecn of [NOT_ECT, ECT_0, CE])
         expect(await lab.client1.ping(CLIENT2.ipv4, { tos: EXPEDITED | ecn })).toBe(3);
       await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
@@ -78,6 +85,10 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     expect(pairs.filter(({ ecn: [outer, inner] }) => outer !== inner)).toEqual([]);
     expect(new Set(pairs.map(({ ecn }) => ecn[0]))).toEqual(new Set(["0", "2", "3"]));
     expect(new Set(pairs.map(({ dscp }) => dscp))).toEqual(new Set(["0"]));
+    for (const [, , ports] of rows) {
+      expect(Number(ports.split(",")[0])).toBeGreaterThanOrEqual(SOURCE_PORTS[0]);
+      expect(Number(ports.split(",")[0])).toBeLessThanOrEqual(SOURCE_PORTS[1]);
+    }
   });
 
   test("they have what the inner headers have where a port inherits it, set in place", async () => {

@@ -1,5 +1,6 @@
 // The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
 import { impairmentText } from "../config/impairment.ts";
+import { VXLAN_SRCPORT_DEFAULT } from "../config/limits.ts";
 import { unusualOuter } from "../outer-words.ts";
 import { unusualPolicy } from "../policy-words.ts";
 import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
@@ -10,6 +11,7 @@ export function overviewText(overview: Overview): string {
   const { underlay, workers, bridges, ports, mirrors } = overview;
   const why = underlay.reason === "" ? "" : ` (${underlay.reason})`;
   const lines = [`vxswitch ${overview.version}, underlay ${underlay.io}${why}`];
+  if (underlay.srcport !== VXLAN_SRCPORT_DEFAULT) lines[0] += `, srcport ${underlay.srcport}`;
   if (workers.length > 1) lines[0] += `, ${workers.length} workers`;
   if (!overview.alive) lines.push("    a forwarding thread does not answer");
   if (overview.worker_restarts > 0) lines.push(`    worker restarts: ${overview.worker_restarts}`);

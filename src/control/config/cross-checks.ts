@@ -1,12 +1,13 @@
 // What one part of a configuration demands of another. Every check takes the parts that are well formed and returns
 // the faults it finds, so one reading reports them all.
 import { isIP } from "node:net";
+import { SOURCE_PORTS } from "../../dataplane/limits.ts";
 import { type Fault, type Path, pathText } from "./fault.ts";
 import { filterFaults } from "./filter.ts";
 import { usOf } from "./impairment.ts";
 import * as limit from "./limits.ts";
 import type { Config, MirrorConfig, PortConfig, VxlanPortConfig } from "./schema.ts";
-import { DEVICE_NAME_EXPECTED, isDeviceName, sameFamily } from "./values.ts";
+import { DEVICE_NAME_EXPECTED, isDeviceName, portRangeOf, sameFamily } from "./values.ts";
 import { vlanFaults } from "./vlan-checks.ts";
 
 /** True if the document declares this port, be it well formed or not. */
@@ -16,6 +17,7 @@ export type PortDeclared = (bridge: string, port: string) => boolean;
 export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] {
   return [
     ...tooMany(config),
+    ...tooFewSourcePorts(config),
     ...mixedFamilies(config),
     ...duplicateTunnels(config),
     ...optionsOfTheOtherFamily(config),
@@ -81,6 +83,15 @@ function tooMany(config: Config): Fault[] {
       got: String(count),
       atKey: true,
     }));
+}
+
+/** Each worker has its own at every local address. */
+function tooFewSourcePorts({ underlay: { srcport, workers } }: Config): Fault[] {
+  const { min, max } = portRangeOf(srcport);
+  const wanted = SOURCE_PORTS * workers;
+  if (max - min + 1 >= wanted) return [];
+  const expected = `at least ${wanted} ports, ${SOURCE_PORTS} for each forwarding thread`;
+  return [{ path: ["underlay", "srcport"], expected, got: srcport }];
 }
 
 function mixedFamilies(config: Config): Fault[] {

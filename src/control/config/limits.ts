@@ -20,6 +20,7 @@ export const AGEING_SECONDS_MAX = 86_400 * 30;
 
 export const VNI_MAX = 2 ** 24 - 1;
 export const VXLAN_DSTPORT_DEFAULT = 4789;
+export const VXLAN_SRCPORT_DEFAULT = `${tables.DYNAMIC_PORTS.min}-${tables.DYNAMIC_PORTS.max}`;
 export const VLAN_MAX = 4094;
 
 /** Linux: IFNAMSIZ 16, the closing zero included. */

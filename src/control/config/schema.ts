@@ -18,6 +18,7 @@ import {
   name,
   nameKey,
   oneOrMany,
+  portRange,
   rotateBytes,
   snaplen,
   unicastAddress,
@@ -54,6 +55,8 @@ const vni = whole(0, limit.VNI_MAX, "a VNI, a whole number");
 const underlay = mapping({
   local: unicastAddress.optional(),
   dstport: dstport.default(limit.VXLAN_DSTPORT_DEFAULT),
+  /** Source ports of what is sent. */
+  srcport: portRange.default(limit.VXLAN_SRCPORT_DEFAULT),
   io: word("auto", "ring", "udp").default("auto"),
   /** `always`: a core is given to each forwarding thread. */
   spin: word("auto", "always").default("auto"),

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { normalize } from "node:path";
 import ipaddr from "ipaddr.js";
 import * as z from "zod";
+import type { PortRange } from "../../dataplane/limits.ts";
 import type { BoundAddress } from "../../dataplane/spec.ts";
 import * as limit from "./limits.ts";
 
@@ -67,6 +68,18 @@ export const hops = parsed("hops, a whole number from 1 to 255, or inherit", (va
   if (value === INHERIT) return INHERIT;
   return hopsInRange.safeParse(value).success ? Number(value) : undefined;
 });
+
+/** `MIN-MAX`, both included. */
+export const portRange = parsed("a range MIN-MAX of UDP ports such as 49152-65535", (value) => {
+  const { min, max } = portRangeOf(String(value));
+  return min >= 1 && min <= max && max <= 65_535 ? `${min}-${max}` : undefined;
+});
+
+/** NaN for what is none. */
+export function portRangeOf(text: string): PortRange {
+  const [, min, max] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  return { min: Number(min), max: Number(max) };
+}
 
 /** One of a few words. */
 export function word<const T extends string>(...words: readonly T[]) {

@@ -38,7 +38,7 @@ export function overview(status: SwitchStatus, config: Config, alive: boolean) {
     workers: status.workers.map(workerView),
     learning_drops: status.learningDrops,
     worker_restarts: status.workerRestarts,
-    underlay: underlayView(status.underlay),
+    underlay: underlayView(status.underlay, config),
     bridges: status.bridges.map((bridge) => bridgeView(bridge, config)),
     ports: status.ports.map(portView),
     mirrors: mirrorViews(status.mirrors, config),
@@ -46,10 +46,11 @@ export function overview(status: SwitchStatus, config: Config, alive: boolean) {
   };
 }
 
-function underlayView(underlay: UnderlayStatus) {
+function underlayView(underlay: UnderlayStatus, config: Config) {
   return {
     io: underlay.io,
     reason: underlay.reason,
+    srcport: config.underlay.srcport,
     rx_packets: underlay.receivePackets,
     rx_overruns: underlay.receiveOverruns,
     drops: underlay.drops,

@@ -16,7 +16,7 @@ import {
 } from "../destinations.ts";
 import { openRouteKernel } from "../io/next-hop.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
-import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX } from "../limits.ts";
+import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
 import { fixedMarks } from "../outer-options.ts";
 import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
@@ -54,6 +54,7 @@ export interface PortsOptions {
   readonly counters: AllCounters;
   readonly destinations: Int32Array;
   readonly bufferBytes: number;
+  readonly sourcePorts?: PortRange | undefined;
   readonly vteps: Int32Array;
   /** Whether to take what the machine offers beside UDP sockets: rings, super-frames that leave whole. */
   readonly isFast: boolean;
@@ -76,7 +77,8 @@ export class Ports {
 
   constructor(options: PortsOptions) {
     this.options = options;
-    this.underlays = new Underlays(this.deviceIndices, options.bufferBytes, options.workers);
+    const { bufferBytes, workers, sourcePorts } = options;
+    this.underlays = new Underlays(this.deviceIndices, bufferBytes, workers, sourcePorts);
     this.paths = new Paths(options.destinations, options.isFast);
     this.hops.onChange((destination) => this.refreshPath(destination));
     this.timer = setInterval(() => this.hops.look(), LOOK_EVERY_MS);

@@ -8,6 +8,7 @@ import {
   type UdpSockets,
   udpDrops,
 } from "../io/udp-underlay.ts";
+import type { PortRange } from "../limits.ts";
 import { SystemError } from "../system-error.ts";
 import type { ForwardingCommand, PerWorker } from "../threads/workers.ts";
 import { explainSocket } from "./explain.ts";
@@ -30,10 +31,12 @@ export class Underlays {
   private readonly indices: IndexPool;
   private readonly bufferBytes: number;
   private readonly workers: number;
+  private readonly sourcePorts: PortRange | undefined;
   /** Of sockets that are closed by now. */
   private pastOverruns = 0;
 
-  constructor(indices: IndexPool, bufferBytes: number, workers: number) {
+  constructor(indices: IndexPool, bufferBytes: number, workers: number, sourcePorts?: PortRange) {
+    this.sourcePorts = sourcePorts;
     this.indices = indices;
     this.bufferBytes = bufferBytes;
     this.workers = workers;
@@ -114,8 +117,9 @@ export class Underlays {
       .filter((other) => other.isWildcard || local === null)
       .flatMap((other) => other.sockets.map(({ receiver }) => receiver));
     const { ipv6, words } = address;
+    const { bufferBytes, workers, sourcePorts } = this;
     try {
-      return openWorkersUdpSockets(ipv6, words, port, this.bufferBytes, sharing, this.workers);
+      return openWorkersUdpSockets(ipv6, words, port, bufferBytes, sharing, workers, sourcePorts);
     } catch (error) {
       throw new SystemError(explainSocket(error, local, port));
     }

@@ -2,6 +2,7 @@
 // many of both as there are workers. Needs no privilege, no route and no neighbour table: those stay the kernel's work.
 import type { Device } from "../device.ts";
 import { SLOT_COUNT, type TransmitList } from "../frames.ts";
+import { DYNAMIC_PORTS, type PortRange, SOURCE_PORTS } from "../limits.ts";
 import { errorCode, SystemError } from "../system-error.ts";
 import { type Arena, SLOT_BYTES } from "./arena.ts";
 import { native, type View } from "./native.ts";
@@ -17,19 +18,12 @@ export interface UdpSockets {
   readonly ipv6: boolean;
   /** Bound to the VXLAN port; receives. */
   readonly receiver: number;
-  /** Bound to ports of 49152-65535 (RFC 7348 section 5); a flow always leaves by the same one. */
+  /** Bound to ports of the range for them (`srcport`); a flow always leaves by the same one. */
   readonly senders: Int32Array;
   /** The port of each sender. */
   readonly ports: Int32Array;
 }
 
-/**
- * Source ports lent. More spread flows better over equal-cost paths and receive queues; fewer let the frames of
- * different flows share a train.
- */
-const SOURCE_PORTS = 8;
-const SOURCE_PORT_MIN = 49_152;
-const SOURCE_PORT_COUNT = 16_384;
 const BIND_ATTEMPTS_MAX = 256;
 
 /** With whom a socket shares its port when it is bound (native/udp-socket.c). */
@@ -51,14 +45,15 @@ export function openWorkersUdpSockets(
   bufferBytes: number,
   sharing: readonly number[],
   workers: number,
+  sourcePorts = DYNAMIC_PORTS,
 ): UdpSockets[] {
-  const sets = [openUdpSockets(ipv6, local, port, bufferBytes, sharing)];
+  const sets = [openUdpSockets(ipv6, local, port, bufferBytes, sharing, sourcePorts)];
   if (workers === 1) return sets;
   try {
     native().udpSharePort(sets[0].receiver);
     while (sets.length < workers) {
       const receiver = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, SHARE_PORT);
-      sets.push(addSenders(ipv6, local, bufferBytes, receiver));
+      sets.push(addSenders(ipv6, local, bufferBytes, receiver, sourcePorts));
     }
     return sets;
   } catch (error) {
@@ -77,14 +72,22 @@ export function openUdpSockets(
   port: number,
   bufferBytes: number,
   sharing: readonly number[],
+  sourcePorts = DYNAMIC_PORTS,
 ): UdpSockets {
-  return addSenders(ipv6, local, bufferBytes, openReceiver(ipv6, local, port, bufferBytes, sharing));
+  const receiver = openReceiver(ipv6, local, port, bufferBytes, sharing);
+  return addSenders(ipv6, local, bufferBytes, receiver, sourcePorts);
 }
 
 /** The set around a receiver, which is closed if the others cannot be opened. */
-function addSenders(ipv6: boolean, local: Int32Array, bufferBytes: number, receiver: number): UdpSockets {
+function addSenders(
+  ipv6: boolean,
+  local: Int32Array,
+  bufferBytes: number,
+  receiver: number,
+  sourcePorts: PortRange,
+): UdpSockets {
   try {
-    const { sockets: senders, ports } = openUdpSenders(ipv6, local, bufferBytes);
+    const { sockets: senders, ports } = openUdpSenders(ipv6, local, bufferBytes, sourcePorts);
     return { ipv6, receiver, senders, ports };
   } catch (error) {
     native().closeFd(receiver);
@@ -93,11 +96,17 @@ function addSenders(ipv6: boolean, local: Int32Array, bufferBytes: number, recei
 }
 
 /** Opens sockets at an address that only send. Throws SystemError. */
-export function openUdpSenders(ipv6: boolean, local: Int32Array, bufferBytes: number): UdpSenders {
+export function openUdpSenders(
+  ipv6: boolean,
+  local: Int32Array,
+  bufferBytes: number,
+  sourcePorts = DYNAMIC_PORTS,
+): UdpSenders {
   const sockets = new Int32Array(SOURCE_PORTS).fill(-1);
   const ports = new Int32Array(SOURCE_PORTS);
   try {
-    for (let i = 0; i < SOURCE_PORTS; i++) [sockets[i], ports[i]] = openSender(ipv6, local, bufferBytes);
+    for (let i = 0; i < SOURCE_PORTS; i++)
+      [sockets[i], ports[i]] = openSender(ipv6, local, bufferBytes, sourcePorts);
     return { sockets, ports };
   } catch (error) {
     closeUdpSenders({ sockets: sockets.filter((fd) => fd >= 0), ports });
@@ -151,19 +160,25 @@ function openReceiver(
   }
 }
 
-/** A socket and its port. */
-function openSender(ipv6: boolean, local: Int32Array, bufferBytes: number): [number, number] {
-  for (let attempt = 0; attempt < BIND_ATTEMPTS_MAX; attempt++) {
-    const port = SOURCE_PORT_MIN + Math.floor(Math.random() * SOURCE_PORT_COUNT);
+/** A socket and its port: any of the range, or the next one that is free. */
+function openSender(
+  ipv6: boolean,
+  local: Int32Array,
+  bufferBytes: number,
+  { min, max }: PortRange,
+): [number, number] {
+  const count = max - min + 1;
+  const first = Math.floor(Math.random() * count);
+  const attempts = Math.min(count, BIND_ATTEMPTS_MAX);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const port = min + ((first + attempt) % count);
     try {
       return [native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, SHARE_NOTHING), port];
     } catch (error) {
       if (errorCode(error) !== "EADDRINUSE") throw error;
     }
   }
-  throw new SystemError(
-    `no free UDP source port in ${SOURCE_PORT_MIN}-65535 after ${BIND_ATTEMPTS_MAX} attempts`,
-  );
+  throw new SystemError(`no free UDP source port in ${min}-${max} after ${attempts} attempts`);
 }
 
 /** A forwarding thread's side. */
