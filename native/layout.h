@@ -29,7 +29,9 @@ enum {
   FRAME_BAD_ECN = 64,       // the outer header tells of congestion, the inner one of a sender that would not hear
 };
 
-enum { FRAME_ECN_SHIFT = 4 };  // beside these: two bits, the ECN of the inner IP header
+// Beside these: the ECN of the inner IP header, two bits; and of a port with group policies, FRAME_GBP and what stands in the
+// VXLAN header: A and D as bits 0 and 3 of four, the policy in the upper half of the word.
+enum { FRAME_ECN_SHIFT = 4, FRAME_GBP = 512, FRAME_GBP_BITS_SHIFT = 8, FRAME_GBP_POLICY_SHIFT = 16 };
 
 // A copy to transmit: which frame goes to which destination, and what became of it.
 enum { COPY_FRAME = 0, COPY_DESTINATION = 1, COPY_RESULT = 2, COPY_WORDS = 4 };
@@ -54,6 +56,9 @@ enum { OUTER_TTL_INHERIT = 1, OUTER_TOS_INHERIT = 2, OUTER_DF_INHERIT = 4, OUTER
 
 // Whether there is a UDP checksum: over IPv4 always, over IPv6 never.
 enum { OUTER_UDP_CSUM = 16, OUTER_UDP6_ZERO_CSUM = 32 };
+
+// Group policies go along (draft-smith-vxlan-group-policy).
+enum { OUTER_GBP = 128 };
 
 // A path: how frames reach a destination past the UDP sockets. The control thread writes the one that is not in use.
 enum {

@@ -18,7 +18,7 @@
 // TUN_F_* of Linux 6.17; a build machine's headers may be older than its kernel.
 enum { TUN_CSUM = 1, TUN_TSO4 = 2, TUN_TSO6 = 4, TUN_USO4 = 0x20, TUN_USO6 = 0x40, TUN_TUNNEL = 0x80, TUN_TUNNEL_CSUM = 0x100 };
 enum { NEEDS_CSUM = 1, NEEDS_OUTER_CSUM = 8 };  // VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM
-enum { GSO_TUNNEL_IPV4 = 0x20, GSO_TUNNEL_IPV6 = 0x40, IP_PACKET_MAX = 65535 };
+enum { GSO_TUNNEL_IPV4 = 0x20, GSO_TUNNEL_IPV6 = 0x40, IP_PACKET_MAX = 65535, VXLAN_HEADER = 8 };
 
 // struct virtio_net_hdr_v1_hash_tunnel (virtio 1.4 section 5.1.6); offsets count from the outer Ethernet header.
 struct tunnel_header {
@@ -57,15 +57,14 @@ napi_value tunnel_redirect(napi_env env, napi_callback_info info) {
   return link < 0 ? throw_errno(env, "BPF_LINK_CREATE", -link) : int_value(env, link);
 }
 
-bool tunnel_send(const int32_t *path, int32_t options, const struct frame *frame, uint32_t frame_max, uint16_t source_port,
-                 uint32_t marks) {
+bool tunnel_send(const int32_t *path, const struct outer_fields *fields, const struct frame *frame, uint32_t frame_max) {
   int fd = path[PATH_TUNNEL] - 1;
   uint32_t outer_bytes = (uint32_t)path[PATH_HEADER_BYTES];
   struct cut cut;
   if (fd < 0 || frame->gso_type == GSO_UDP_L4 || outer_bytes - OUTER_ETHERNET + frame->length > IP_PACKET_MAX) return false;
   if (!cut_plan(&cut, frame, frame_max)) return false;
   bool ipv6 = outer_bytes == OUTER_IPV6;
-  bool has_checksum = outer_has_checksum(options, ipv6);
+  bool has_checksum = outer_has_checksum(fields->options, ipv6);
   struct tunnel_header header = {
       .flags = has_checksum ? NEEDS_CSUM | NEEDS_OUTER_CSUM : NEEDS_CSUM,
       .gso_type = (uint8_t)(frame->gso_type | (ipv6 ? GSO_TUNNEL_IPV6 : GSO_TUNNEL_IPV4)),
@@ -77,8 +76,9 @@ bool tunnel_send(const int32_t *path, int32_t options, const struct frame *frame
       .inner_l3 = (uint16_t)(outer_bytes + cut.l3),
   };
   uint8_t outer[OUTER_IPV6];
-  outer_header_write(path, frame->length, source_port, marks, outer);
-  if (!ipv6 && marks & MARK_DF_CLEAR) outer_allow_fragments(outer, cut.segment_count);
+  outer_header_write(path, frame->length, fields->source_port, fields->marks, outer);
+  store32(outer + outer_bytes - VXLAN_HEADER, htonl(fields->vxlan));
+  if (!ipv6 && fields->marks & MARK_DF_CLEAR) outer_allow_fragments(outer, cut.segment_count);
   outer_checksum(outer, outer_bytes, has_checksum);
   struct iovec slices[3] = {{&header, sizeof header}, {outer, outer_bytes}, {(void *)(uintptr_t)frame->at, frame->length}};
   return writev(fd, slices, 3) > 0;

@@ -7,10 +7,16 @@
 
 #include "segment.h"
 
-// Writes a TCP super-frame, behind the outer headers of `path` (of path_of), to the TAP that the path names; `options` are its
-// destination's. False if it
+// What its outer headers have that those of the path have not.
+struct outer_fields {
+  int32_t options;  // of its destination
+  uint32_t marks;
+  uint32_t vxlan;  // the first word of the VXLAN header
+  uint16_t source_port;
+};
+
+// Writes a TCP super-frame, behind the outer headers of `path` (of path_of), to the TAP that the path names. False if it
 // names none, or the frame cannot go that way: then it is cut and sent like any other.
-bool tunnel_send(const int32_t *path, int32_t options, const struct frame *frame, uint32_t frame_max, uint16_t source_port,
-                 uint32_t marks);
+bool tunnel_send(const int32_t *path, const struct outer_fields *fields, const struct frame *frame, uint32_t frame_max);
 
 #endif

@@ -18,6 +18,9 @@
 enum {
   LENGTH_MAX = 0x1ffff,  // longer frames need not be told apart
   VXLAN_FLAG_VNI = 0x08,
+  VXLAN_FLAG_GBP = 0x80,
+  GBP_BITS = 9,
+  GBP_BITS_SHIFT = 19,
 };
 
 // ---- 1. order
@@ -68,8 +71,16 @@ static void begin_train(struct sender *s, uint32_t position, const int32_t *dest
   s->open = true;
 }
 
-// Room for a VXLAN header and `length` bytes of frame behind it, aboard the open train or a new one.
-static uint8_t *append(struct sender *s, uint32_t position, const int32_t *destination, uint32_t length) {
+// The first word of the VXLAN header: flags and, if it goes along, the policy that the frame came with.
+static uint32_t vxlan_word(const int32_t *destination, const int32_t *row) {
+  uint32_t flags = (uint32_t)row[FRAME_FLAGS], word = (uint32_t)VXLAN_FLAG_VNI << 24;
+  if (!(destination[DESTINATION_OPTIONS] & OUTER_GBP) || !(flags & FRAME_GBP)) return word;
+  uint32_t bits = (flags >> FRAME_GBP_BITS_SHIFT & GBP_BITS) << GBP_BITS_SHIFT;
+  return word | (uint32_t)VXLAN_FLAG_GBP << 24 | bits | flags >> FRAME_GBP_POLICY_SHIFT;
+}
+
+// Room for a VXLAN header (`vxlan` is its first word) and `length` bytes of frame behind it, aboard the open train or a new one.
+static uint8_t *append(struct sender *s, uint32_t position, const int32_t *destination, uint32_t vxlan, uint32_t length) {
   uint32_t bytes = VXLAN_HEADER + length;
   if (!joins(s, bytes)) begin_train(s, position, destination, bytes);
   struct train *train = &s->trains[s->train_count - 1];
@@ -80,20 +91,20 @@ static uint8_t *append(struct sender *s, uint32_t position, const int32_t *desti
   s->staging_used += bytes;
   // The kernel cuts no train without a checksum.
   if (bytes < train->frame_bytes || !may_be_train(s, destination)) s->open = false;
-  store32(out, htonl((uint32_t)VXLAN_FLAG_VNI << 24));
+  store32(out, htonl(vxlan));
   store32(out + 4, htonl((uint32_t)destination[DESTINATION_VNI] << 8));
   return out + VXLAN_HEADER;
 }
 
-static void append_cut(struct sender *s, uint32_t position, const int32_t *destination, const struct frame *frame,
-                       uint32_t frame_max) {
+static void append_cut(struct sender *s, uint32_t position, const int32_t *destination, uint32_t vxlan,
+                       const struct frame *frame, uint32_t frame_max) {
   struct cut cut;
   if (!cut_plan(&cut, frame, frame_max)) {
     fail(s, position, DROP_TOO_BIG);
     return;
   }
   for (uint32_t i = 0; i < cut.segment_count; i++)
-    cut_write(&cut, i, append(s, position, destination, cut_length(&cut, i)));
+    cut_write(&cut, i, append(s, position, destination, vxlan, cut_length(&cut, i)));
 }
 
 static void append_copy(struct sender *s, uint32_t position) {
@@ -101,22 +112,22 @@ static void append_copy(struct sender *s, uint32_t position) {
   const int32_t *destination = s->destinations.at + copy[COPY_DESTINATION] * DESTINATION_WORDS;
   const int32_t *row = s->frames.at + copy[COPY_FRAME] * FRAME_WORDS;
   struct frame frame = frame_of_row(row, s->arena.at + row[FRAME_OFFSET]);
-  uint32_t frame_max = frame_max_of(s, destination);
+  uint32_t frame_max = frame_max_of(s, destination), vxlan = vxlan_word(destination, row);
   if (is_super_frame(&frame, frame_max)) {
     // Whole if there is a way; what waits in a train must not be overtaken.
     const int32_t *path = path_of(destination);
     if (path && path[PATH_TUNNEL] > 0 && s->train_count > 0) send_trains(s);
     uint64_t train = train_at(s, position);
-    uint16_t source_port = (uint16_t)s->ports.at[socket_of(train)];
-    int32_t options = destination[DESTINATION_OPTIONS];
-    if (!path || !tunnel_send(path, options, &frame, frame_max, source_port, train_marks(train)))
-      append_cut(s, position, destination, &frame, frame_max);
+    struct outer_fields fields = {.options = destination[DESTINATION_OPTIONS], .marks = train_marks(train), .vxlan = vxlan,
+                                  .source_port = (uint16_t)s->ports.at[socket_of(train)]};
+    if (!path || !tunnel_send(path, &fields, &frame, frame_max))
+      append_cut(s, position, destination, vxlan, &frame, frame_max);
   } else if (frame.length > frame_max) {
     fail(s, position, DROP_TOO_BIG);
   } else if (frame.needs_csum && !csum_fits(&frame)) {
     fail(s, position, DROP_OFFLOAD_INVALID);
   } else {
-    uint8_t *out = append(s, position, destination, frame.length);
+    uint8_t *out = append(s, position, destination, vxlan, frame.length);
     memcpy(out, frame.at, frame.length);
     if (frame.needs_csum) csum_fill(&frame, out);
   }

@@ -10,6 +10,7 @@ const NAMES = {
   udpcsum: "udpCsum",
   udp6zerocsumtx: "udp6ZeroCsumTx",
   udp6zerocsumrx: "udp6ZeroCsumRx",
+  gbp: "gbp",
 } as const satisfies Record<string, keyof OuterOptions>;
 
 type Word = keyof typeof NAMES;

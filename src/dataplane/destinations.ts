@@ -35,6 +35,8 @@ export const OUTER_UDP_CSUM = 16;
 export const OUTER_UDP6_ZERO_CSUM = 32;
 /** Over IPv6 one without is taken. */
 export const OUTER_UDP6_ZERO_CSUM_RX = 64;
+/** Group policies are taken, and go along. */
+export const OUTER_GBP = 128;
 export const DESTINATION_PATH_A = 16;
 export const DESTINATION_PATH_B = 40;
 export const DESTINATION_WORDS = 64;

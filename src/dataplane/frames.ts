@@ -45,6 +45,11 @@ export const FLAG_BAD_OFFLOAD = 4;
 export const FLAG_BAD_OUTER = 8;
 /** Two bits: the ECN of the inner IP header (RFC 3168 section 5), which the outer one gets as well. */
 export const FLAG_ECN_SHIFT = 4;
+/** It came with a group policy to a port that has them: A and D of the VXLAN header are bits 0 and 3 of four, … */
+export const FLAG_GBP = 512;
+export const FLAG_GBP_BITS_SHIFT = 8;
+/** … the policy is the upper half of the word. */
+export const FLAG_GBP_POLICY_SHIFT = 16;
 /** Over IPv6 without a UDP checksum: only some ports take that. */
 export const FLAG_ZERO_CSUM6 = 128;
 /** The outer header tells of congestion, the inner one of a sender that would not hear. */

@@ -3,6 +3,7 @@
 import {
   OUTER_DF_INHERIT,
   OUTER_DF_UNSET,
+  OUTER_GBP,
   OUTER_TOS_INHERIT,
   OUTER_TTL_INHERIT,
   OUTER_UDP_CSUM,
@@ -23,6 +24,8 @@ export interface OuterOptions {
   readonly udp6ZeroCsumTx: boolean;
   /** Over IPv6: datagrams without a UDP checksum are taken. */
   readonly udp6ZeroCsumRx: boolean;
+  /** The group policy that a datagram brings goes along to other ports that have this (draft-smith-vxlan-group-policy). */
+  readonly gbp: boolean;
 }
 
 export const TTL_DEFAULT = 64;
@@ -34,6 +37,7 @@ export const PLAIN_OUTER: OuterOptions = {
   udpCsum: false,
   udp6ZeroCsumTx: false,
   udp6ZeroCsumRx: false,
+  gbp: false,
 };
 
 /** What is the same for all frames; 0 where each has its own. */
@@ -44,10 +48,11 @@ export function fixedMarks({ ttl, tos }: OuterOptions): { ttl: number; tos: numb
 const DF_BITS = { set: 0, unset: OUTER_DF_UNSET, inherit: OUTER_DF_INHERIT };
 
 /** `ipv6`: the outer header is one; each family has options of its own. */
-export function outerBits({ ttl, tos, ...options }: OuterOptions, ipv6: boolean): number {
+export function outerBits({ ttl, tos, gbp, ...options }: OuterOptions, ipv6: boolean): number {
   return (
     (ttl === "inherit" ? OUTER_TTL_INHERIT : 0) |
     (tos === "inherit" ? OUTER_TOS_INHERIT : 0) |
+    (gbp ? OUTER_GBP : 0) |
     (ipv6 ? bitsOfIpv6(options) : bitsOfIpv4(options))
   );
 }

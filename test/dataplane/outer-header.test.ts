@@ -12,6 +12,7 @@ import {
   DESTINATION_PATH_B,
   OUTER_DF_INHERIT,
   OUTER_DF_UNSET,
+  OUTER_GBP,
   OUTER_TOS_INHERIT,
   OUTER_TTL_INHERIT,
   OUTER_UDP_CSUM,
@@ -21,6 +22,9 @@ import {
   PATH_TUNNEL,
 } from "../../src/dataplane/destinations.ts";
 import {
+  FLAG_GBP,
+  FLAG_GBP_BITS_SHIFT,
+  FLAG_GBP_POLICY_SHIFT,
   FLAG_NEEDS_CSUM,
   FRAME_CSUM_OFFSET,
   FRAME_CSUM_START,
@@ -192,6 +196,28 @@ describe.each(["ipv4", "ipv6"] as const)("what is inherited, over %s", (family) 
   test("is the usual where the inner header has no hops to give", () => {
     expect(outerOf(inherits, superFrame(5000, { ttl: 0 }))).toEqual([64, 0]);
   });
+});
+
+test("a super-frame takes its group policy along", () => {
+  const sender = end(HERE, 0);
+  const { bytes, row } = superFrame(5000);
+  const policy = FLAG_GBP | (1 << FLAG_GBP_BITS_SHIFT) | (0xabcd << FLAG_GBP_POLICY_SHIFT);
+  const fields = ["vxlan.gbp", "vxlan.flag_a", "vxlan.flag_d", "vxlan.vni"];
+  for (const [options, wanted] of [
+    [OUTER_GBP, [0xabcd, true, false, VNI]],
+    [0, [0, false, false, VNI]],
+  ] as const) {
+    sender.destinations[DESTINATION_OPTIONS] = options;
+    const inner = { bytes, row: { ...row, [FRAME_FLAGS]: row[FRAME_FLAGS] | policy } };
+    const written = throughTunnel(sender, "ipv4", DESTINATION_PATH_A, inner);
+    const [seen] = decode([written.subarray(TUNNEL_HEADER_BYTES)], fields);
+    const [id, ...flags] = Object.values(seen);
+    expect([
+      Number(id),
+      ...flags.slice(0, 2).map((flag) => /^(1|True)$/.test(flag)),
+      Number(flags[2]),
+    ]).toEqual(wanted);
+  }
 });
 
 describe("DF over IPv4", () => {

@@ -74,6 +74,14 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     return await decode(capture.path, `${SENT} && ${filter}`, fields);
   }
 
+  /** Datagrams come to the switch as if client1 had sent them. */
+  async function putIn(datagrams: readonly { payload: Buffer; tos?: number }[]): Promise<void> {
+    const macs = { from: await lab.client1.mac("eth0"), to: await lab.test.mac("eth0") };
+    const ends = { macs, from: CLIENT1.underlay, to: OWN_LEG.underlay, port: VXLAN_PORT };
+    const frames = datagrams.map((datagram) => outerFrame({ ...ends, ...datagram }).toString("hex"));
+    await new Peer(lab.network.campus).run(inject, lab.test.host.name, ...frames);
+  }
+
   test("they have the ECN of the inner headers, the DSCP of the port, and a source port of the range", async () => {
     const fields = ["ip.dsfield.ecn", "ip.dsfield.dscp", "udp.srcport"];
     const rows = await seen(fields, "ip.addr == 192.168.0.0/24", async () => {
@@ -158,10 +166,19 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     expect(await lab.test.ping(OVER_IPV6, { count: 1, waitSeconds: 0.3 })).toBe(0);
   });
 
+  test("a group policy goes along from port to port", async () => {
+    for (const port of ["client1", "client2"]) await lab.vxswitch("port", "set", "br0", port, "gbp=true");
+    const payload = vxlan(VNI, frame({ to: "ff:ff:ff:ff:ff:ff" }), 0x88);
+    payload.writeUInt16BE(0xabcd, 2);
+    const fields = ["vxlan.gbp", "vxlan.vni"];
+    const rows = await seen(fields, "eth.type == 0x88b5", () => putIn([{ payload }]));
+    expect(rows.map(([policy, vni]) => [Number(policy), Number(vni)])).toEqual([[0xabcd, VNI]]);
+    for (const port of ["client1", "client2"]) await lab.vxswitch("port", "set", "br0", port, "gbp=false");
+  });
+
   test("what the network has marked in them reaches the inner headers, or ends there", async () => {
     const dropsBefore = await lab.drops("ecn_invalid");
     const capture = await Capture.start(lab.client2, "vxlan0", join(lab.directory, `inner-${io}.pcap`));
-    const macs = { from: await lab.client1.mac("eth0"), to: await lab.test.mac("eth0") };
     const datagrams = [NOT_ECT, ECT_0, CE].map((ecn) => {
       const inner = packet({
         version: 4,
@@ -174,10 +191,9 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
         VNI,
         frame({ to: "ff:ff:ff:ff:ff:ff", type: ETHERTYPE_IPV4, payload: inner.bytes }),
       );
-      const ends = { from: CLIENT1.underlay, to: OWN_LEG.underlay, port: VXLAN_PORT };
-      return outerFrame({ macs, ...ends, payload, tos: CE }).toString("hex");
+      return { payload, tos: CE };
     });
-    await new Peer(lab.network.campus).run(inject, lab.test.host.name, ...datagrams);
+    await putIn(datagrams);
     const dropped = async () => (await lab.drops("ecn_invalid")) === dropsBefore + 1;
     expect(await waitUntil(dropped, COUNT_TIMEOUT_MS)).toBe(true);
     await capture.stop();

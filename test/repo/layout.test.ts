@@ -21,6 +21,9 @@ const OTHERWISE: Record<string, string> = {
   FRAME_BAD_ECN: "FLAG_BAD_ECN",
   FRAME_ZERO_CSUM6: "FLAG_ZERO_CSUM6",
   FRAME_ECN_SHIFT: "FLAG_ECN_SHIFT",
+  FRAME_GBP: "FLAG_GBP",
+  FRAME_GBP_BITS_SHIFT: "FLAG_GBP_BITS_SHIFT",
+  FRAME_GBP_POLICY_SHIFT: "FLAG_GBP_POLICY_SHIFT",
 };
 const SHARED: Record<string, unknown> = { ...frames, ...destinations, ...nextHop, ...erspan };
 

@@ -101,6 +101,7 @@ const outer = {
   udpcsum: flag.optional(),
   udp6zerocsumtx: flag.optional(),
   udp6zerocsumrx: flag.optional(),
+  gbp: flag.optional(),
 };
 
 const vxlanPort = mapping({

@@ -12,10 +12,13 @@ import * as innerLayout from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { DROPS, RX_BYTES, RX_PACKETS, UNDERLAY_PORT } = counterLayout;
-const { DESTINATION_OPTIONS, DESTINATION_SHIFT, OUTER_UDP6_ZERO_CSUM_RX } = destinationLayout;
+const { DESTINATION_OPTIONS, DESTINATION_SHIFT, OUTER_GBP, OUTER_UDP6_ZERO_CSUM_RX } = destinationLayout;
 const {
   DROPPED_PORT,
   FLAG_BAD_OUTER,
+  FLAG_GBP,
+  FLAG_GBP_BITS_SHIFT,
+  FLAG_GBP_POLICY_SHIFT,
   FLAG_TRUNCATED,
   FLAG_ZERO_CSUM6,
   FRAME_FLAGS,
@@ -26,7 +29,9 @@ const {
   FRAME_SOURCE,
   FRAME_VTEP,
 } = layout;
-const { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } = vxlanLayout;
+const { GBP_BITS, GBP_BITS_SHIFT, VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } = vxlanLayout;
+/** In the first word of the VXLAN header. */
+const VNI_IS_VALID = VXLAN_FLAG_VNI << 24;
 const { ETHERNET_HEADER_BYTES } = innerLayout;
 
 const { vxlan_short, vxlan_flags, vtep_unknown, vni_unknown, datagram_truncated, outer_malformed } = Drop;
@@ -55,22 +60,26 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
     if ((flags & (FLAG_TRUNCATED | FLAG_BAD_OUTER)) !== 0)
       return drop(flags & FLAG_TRUNCATED ? datagram_truncated : outer_malformed);
     if (length < VXLAN_HEADER_BYTES + ETHERNET_HEADER_BYTES) return drop(vxlan_short);
-    // All other flags and the reserved bits are ignored on receipt (RFC 7348 section 5).
-    if ((view.getUint8(offset) & VXLAN_FLAG_VNI) === 0) return drop(vxlan_flags);
+    // All other flags and the reserved bits are ignored on receipt (RFC 7348 section 5), but for a group policy's.
+    const header = view.getInt32(offset);
+    if ((header & VNI_IS_VALID) === 0) return drop(vxlan_flags);
     const vni = view.getInt32(offset + 4) >>> 8;
     let row = ingress.lookUp(device, vni, frames, at);
     if (row < 0) row = ingress.lookUp(deviceFallback[device], vni, frames, at);
     if (row < 0) return drop(knowsRemote(device, at) ? vni_unknown : vtep_unknown);
-    if ((flags & FLAG_ZERO_CSUM6) !== 0 && !takesZeroChecksums(row)) return drop(outer_malformed);
+    if ((flags & FLAG_ZERO_CSUM6) !== 0 && !has(row, OUTER_UDP6_ZERO_CSUM_RX)) return drop(outer_malformed);
+    // G is the sign.
+    if (header < 0 && has(row, OUTER_GBP)) frames[at + FRAME_FLAGS] = flags | policyOf(header);
     frames[at + FRAME_OFFSET] = offset + VXLAN_HEADER_BYTES;
     frames[at + FRAME_LENGTH] = length - VXLAN_HEADER_BYTES;
     frames[at + FRAME_PORT] = ingress.portAt(row);
     frames[at + FRAME_SOURCE] = ingress.destinationAt(row);
   }
 
-  function takesZeroChecksums(row: number): boolean {
+  /** Whether the port of an ingress row has an option. */
+  function has(row: number, option: number): boolean {
     const options = destinations[(ingress.destinationAt(row) << DESTINATION_SHIFT) + DESTINATION_OPTIONS];
-    return (options & OUTER_UDP6_ZERO_CSUM_RX) !== 0;
+    return (options & option) !== 0;
   }
 
   function knowsRemote(device: number, at: number): boolean {
@@ -83,4 +92,10 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
   }
 
   return decap;
+}
+
+/** The policy in a VXLAN header as flags of the frame. */
+function policyOf(header: number): number {
+  const bits = ((header >>> GBP_BITS_SHIFT) & GBP_BITS) << FLAG_GBP_BITS_SHIFT;
+  return FLAG_GBP | bits | (header << FLAG_GBP_POLICY_SHIFT);
 }
