@@ -50,8 +50,11 @@ static bool joins(const struct sender *s, uint32_t bytes) {
          train->length + bytes <= TRAIN_BYTES_MAX && s->staging_used + bytes <= s->staging.length;
 }
 
-static bool may_be_train(const struct sender *s, const int32_t *destination) {
-  return s->family == AF_INET || !(destination[DESTINATION_OPTIONS] & OUTER_UDP6_ZERO_CSUM);
+// Whether a second frame may come aboard. The kernel cuts no train without a checksum; and to a UDP socket's without DF it
+// gives identifications that the next datagrams have too.
+static bool may_grow(const struct sender *s, const struct train *train) {
+  if (s->family == AF_INET) return train->path || !(train->marks & MARK_DF_CLEAR);
+  return !(train->destination[DESTINATION_OPTIONS] & OUTER_UDP6_ZERO_CSUM);
 }
 
 static void begin_train(struct sender *s, uint32_t position, const int32_t *destination, uint32_t bytes) {
@@ -89,8 +92,7 @@ static uint8_t *append(struct sender *s, uint32_t position, const int32_t *desti
   train->frame_count++;
   train->last = position;
   s->staging_used += bytes;
-  // The kernel cuts no train without a checksum.
-  if (bytes < train->frame_bytes || !may_be_train(s, destination)) s->open = false;
+  if (bytes < train->frame_bytes || !may_grow(s, train)) s->open = false;
   store32(out, htonl(vxlan));
   store32(out + 4, htonl((uint32_t)destination[DESTINATION_VNI] << 8));
   return out + VXLAN_HEADER;

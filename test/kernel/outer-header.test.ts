@@ -122,30 +122,30 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     await lab.vxswitch("port", "set", "br0", "client2", "ttl=64", "tos=0", "df=set");
   });
 
-  test("those that may be fragmented have an identification each, trains and super-frames too", async () => {
-    await lab.vxswitch("port", "set", "br0", "client2", "df=unset");
-    const rows = await seen(["ip.flags.df", "ip.id"], "ip.addr == 192.168.0.0/24", async () => {
-      expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
-      await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
-    });
-    const outer = rows.map((row) => row.map((values) => values.split(",")[0]));
-    expect(outer.filter(([df]) => isSet(df))).toEqual([]);
-    expect(outer.length).toBeGreaterThan(6 + TCP_BYTES / 65_536);
-    expect(new Set(outer.map(([, id]) => id)).size).toBe(outer.length);
-    await lab.vxswitch("port", "set", "br0", "client2", "df=set");
-  });
-
-  test("all have a UDP checksum that is right over IPv4, where a port says so", async () => {
-    await lab.vxswitch("port", "set", "br0", "client2", "udpcsum=true");
+  test("where a port says so they may be fragmented, all have a checksum, and a group policy goes along", async () => {
+    await lab.vxswitch("port", "set", "br0", "client1", "gbp=true");
+    await lab.vxswitch("port", "set", "br0", "client2", "df=unset", "udpcsum=true", "gbp=true");
     // A veth end leaves checksums to a network card that never comes; without that offload the kernel fills them.
     await lab.test.run("ethtool", "-K", "eth0", "tx", "off");
-    const rows = await seen(["udp.checksum.status"], "ip.addr == 192.168.0.0/24", async () => {
+    const fields = ["ip.flags.df", "ip.id", "udp.checksum.status", "vxlan.gbp"];
+    const rows = await seen(fields, "!ipv6 && !arp", async () => {
+      const payload = vxlan(VNI, frame({ to: "ff:ff:ff:ff:ff:ff" }), 0x88);
+      payload.writeUInt16BE(0xabcd, 2);
+      await putIn([{ payload }]);
       expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
       await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, TCP_BYTES);
     });
     await lab.test.run("ethtool", "-K", "eth0", "tx", "on");
-    expect(new Set(rows.map(([status]) => status.split(",")[0]))).toEqual(new Set(["1"]));
-    await lab.vxswitch("port", "set", "br0", "client2", "udpcsum=false");
+    const outer = rows.map((row) => row.map((values) => values.split(",")[0]));
+    expect(outer.length).toBeGreaterThan(7 + TCP_BYTES / 65_536);
+    expect(new Set(outer.map(([df, , checksum]) => `${isSet(df)} ${checksum}`))).toEqual(
+      new Set(["false 1"]),
+    );
+    expect(new Set(outer.map(([, id]) => id)).size).toBe(outer.length);
+    const policies = outer.map(([, , , policy]) => Number(policy)).filter((policy) => policy !== 0);
+    expect(policies).toEqual([0xabcd]);
+    await lab.vxswitch("port", "set", "br0", "client1", "gbp=false");
+    await lab.vxswitch("port", "set", "br0", "client2", "df=set", "udpcsum=false", "gbp=false");
   });
 
   test("none has over IPv6, where a port says so; and those without come in where it takes them", async () => {
@@ -164,16 +164,6 @@ describe.each(["auto", "udp"] as const)("with io: %s", (io) => {
     expect(new Set(sums.map(([sum]) => sum.split(",")[0]))).toEqual(new Set(["0x0000"]));
     await lab.vxswitch("port", "set", "br0", "ipv6", "udp6zerocsumtx=false", "udp6zerocsumrx=false");
     expect(await lab.test.ping(OVER_IPV6, { count: 1, waitSeconds: 0.3 })).toBe(0);
-  });
-
-  test("a group policy goes along from port to port", async () => {
-    for (const port of ["client1", "client2"]) await lab.vxswitch("port", "set", "br0", port, "gbp=true");
-    const payload = vxlan(VNI, frame({ to: "ff:ff:ff:ff:ff:ff" }), 0x88);
-    payload.writeUInt16BE(0xabcd, 2);
-    const fields = ["vxlan.gbp", "vxlan.vni"];
-    const rows = await seen(fields, "eth.type == 0x88b5", () => putIn([{ payload }]));
-    expect(rows.map(([policy, vni]) => [Number(policy), Number(vni)])).toEqual([[0xabcd, VNI]]);
-    for (const port of ["client1", "client2"]) await lab.vxswitch("port", "set", "br0", port, "gbp=false");
   });
 
   test("what the network has marked in them reaches the inner headers, or ends there", async () => {
