@@ -38,6 +38,7 @@ import {
 import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/learning.ts";
 import { allocateLoops } from "../src/dataplane/loops.ts";
 import { allocateMeters } from "../src/dataplane/meters.ts";
+import { allocateNeighbours } from "../src/dataplane/neighbours.ts";
 import { OPEN_POLICY } from "../src/dataplane/policy.ts";
 import { tuneV8 } from "../src/dataplane/threads/v8-tuning.ts";
 import { allocateVteps } from "../src/dataplane/vteps.ts";
@@ -128,6 +129,7 @@ class CoreBench {
       vteps: allocateVteps(),
       meters: allocateMeters(),
       loops: allocateLoops(),
+      neighbours: allocateNeighbours(),
     };
     const device = new BenchDevice();
     const host = {
@@ -142,6 +144,7 @@ class CoreBench {
         bytes: new Uint8Array(this.view.buffer),
         view: this.view,
         answersAt: 0,
+        neighAnswersAt: 0,
         formsAt: 0,
         clampedAt: 0,
         heldAt: 0,

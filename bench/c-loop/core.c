@@ -18,7 +18,7 @@ enum { DROPPED_PORT = 0, FLOOD = -1, GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4 
 enum { DESTINATION_DEVICE = 0 };
 
 // Offsets from the first counter of a port, of a bridge (src/dataplane/counters.ts).
-enum { RX_PACKETS = 0, RX_BYTES = 1, TX_PACKETS = 2, TX_BYTES = 3, DROPS = 8 };
+enum { RX_PACKETS = 0, RX_BYTES = 1, TX_PACKETS = 2, TX_BYTES = 3, DROPS = 9 };
 enum { FDB_LEARNED = 0, FDB_MOVED = 1, FLOOD_COPIES = 4 };
 enum { COUNTERS_MAX = 64 };  // of any port or bridge, all reasons included
 

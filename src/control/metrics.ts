@@ -34,6 +34,11 @@ const DEFINITIONS: readonly Definition[] = [
     (port) => port.tooBigReplies,
   ),
   ofPorts(
+    "neigh_replies_total",
+    "Questions from this port (ARP, ND) that the switch answered in the name of whom they asked for.",
+    (port) => port.neighReplies,
+  ),
+  ofPorts(
     "mss_clamped_total",
     "TCP SYNs whose MSS was lowered to what fits the way, for the sake of this port.",
     (port) => port.mssClamped,
@@ -76,6 +81,11 @@ const DEFINITIONS: readonly Definition[] = [
   ofBridges("fdb_moved_total", "Addresses that moved to another port or VTEP.", (bridge) => bridge.fdbMoved),
   ofBridges("fdb_expired_total", "Addresses forgotten for their age.", (bridge) => bridge.fdbExpired),
   ofBridges("fdb_evicted_total", "Addresses forgotten for lack of room.", (bridge) => bridge.fdbEvicted),
+  ofBridges(
+    "neigh_evicted_total",
+    "IP addresses told by ARP and ND that were forgotten for lack of room.",
+    (bridge) => bridge.neighEvicted,
+  ),
   ofBridges(
     "flood_copies_total",
     "Copies beyond the first that flooding made.",

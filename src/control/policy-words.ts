@@ -11,6 +11,7 @@ const NAMES = {
   mcast_flood: "mcastFlood",
   locked: "locked",
   sticky: "sticky",
+  neigh_suppress: "neighSuppress",
   clamp_mss: "clampMss",
   maxaddress: "addressesMax",
   ingress_policing_rate: "policingKbitPerSecond",

@@ -16,7 +16,9 @@ export const IMPAIR_DUPLICATES = 5;
 export const IMPAIR_HELD = 6;
 /** TCP SYNs whose MSS was lowered for the sake of this port. */
 export const MSS_CLAMPED = 7;
-export const DROPS = 8;
+/** Questions from this port (ARP, ND) that the switch has answered. */
+export const NEIGH_REPLIES = 8;
+export const DROPS = 9;
 export const PORT_COUNTERS = DROPS + DROP_REASON_COUNT;
 
 /** The row of frames that belong to no port (yet). */
@@ -28,7 +30,9 @@ export const FDB_EXPIRED = 2;
 export const FDB_EVICTED = 3;
 /** Copies beyond the first that flooding made. */
 export const FLOOD_COPIES = 4;
-export const BRIDGE_COUNTERS = 5;
+/** IP addresses that made room for others in the table of neighbours. */
+export const NEIGH_EVICTED = 5;
+export const BRIDGE_COUNTERS = 6;
 
 export const MIRROR_PACKETS = 0;
 export const MIRROR_BYTES = 1;

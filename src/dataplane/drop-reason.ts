@@ -79,6 +79,10 @@ export const DROP_REASONS = [
     name: "ecn_invalid",
     text: "the network marked congestion, but the inner sender does not take part in ECN (RFC 6040 section 4.2)",
   },
+  {
+    name: "neigh_suppressed",
+    text: "who is asked for (ARP, ND) is known, and no port but those with neigh_suppress is left to ask",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

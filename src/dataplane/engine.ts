@@ -190,6 +190,7 @@ export class Engine<Make, Output> {
     }
     const { destinations, counters, learning } = tables;
     const bridge = new Bridge(memory, options, destinations, counters, learning, tables);
+    if (!before) tables.neighbours.forgetAll();
     if (before) {
       bridge.flood.set(before.flood);
       bridge.floodCount = before.floodCount;

@@ -9,7 +9,7 @@
 //      clamp      where a port asks for it: TCP SYNs offer segments that fit the way
 //   5. deliver    a copy for each target; mirrors get theirs
 //   6. transmit   every device takes its copies in one call; impaired cables take theirs before
-//      too big    who sent what did not fit its way is told so
+//      answer     who sent what did not fit its way is told so; who asked for an address that is known, too
 // A stage passes over all rows of the frame table before the next begins. A dropped row is marked and passed by: it cost
 // one counter. Each frame received is delivered or dropped under a reason, and so is each copy that flooding makes.
 // Nothing here allocates, throws or logs for a frame.
@@ -28,6 +28,7 @@ import type { Impairment } from "./impairment.ts";
 import { Loops } from "./loops.ts";
 import { isBroadcast, isMulticast, isReserved } from "./mac.ts";
 import * as policy from "./policy.ts";
+import type { AnsweringStage } from "./stages/answers.ts";
 import { createClampMss } from "./stages/clamp-mss.ts";
 import { createDecap } from "./stages/decap.ts";
 import { createImpair } from "./stages/impair.ts";
@@ -35,6 +36,7 @@ import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
 import { createMirror } from "./stages/mirror.ts";
 import { createPolice } from "./stages/police.ts";
+import { createSuppress } from "./stages/suppress.ts";
 import { createTooBig } from "./stages/too-big.ts";
 import { createTransmit } from "./stages/transmit.ts";
 import { createVlan } from "./stages/vlan.ts";
@@ -63,7 +65,7 @@ const {
   POLICY_STORM_CONTROL,
 } = policy;
 
-const { bpdu, loop, no_destination, storm, vlan_refused } = Drop;
+const { bpdu, loop, neigh_suppressed, no_destination, storm, vlan_refused } = Drop;
 
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
@@ -99,6 +101,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   const { touch, learn, lookUp } = createLearn(tables);
   const clampMss = createClampMss(tables, packets);
   const mirror = createMirror(tables);
+  const suppress = createSuppress(tables, packets);
   const tooBig = createTooBig(tables, packets);
   const impair = createImpair(tables, packets);
   const { enqueue, flush, flushReleased } = createTransmit(tables, impair.transmitted, tooBig.note);
@@ -127,11 +130,13 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     if (tables.hasLargeFdb) touch(count);
     learn(count, nowSeconds);
     lookUp(count);
+    if (tables.hasSuppressedPort) suppress.learn(count, nowSeconds);
     if (tables.hasClampedPort) clampMss(count);
     deliver(count);
     flush();
     if (tables.mirrorCount > 0) mirror.publish();
-    if (tooBig.noted() > 0) answerTooBig();
+    if (tooBig.noted() > 0) answerAll(tooBig);
+    if (suppress.noted() > 0) answerAll(suppress);
   }
 
   /** Transmits all that waits, so that no other form is in use any more; who sent what did not fit hears nothing then. */
@@ -158,23 +163,24 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     if (byVlan) vlan.begin();
     for (let frame = 0; frame < count; frame++) enqueue(frame, frames[(frame << FRAME_SHIFT) + FRAME_TARGET]);
     flushReleased();
-    if (tooBig.noted() > 0) answerTooBig();
+    if (tooBig.noted() > 0) answerAll(tooBig);
     impair.forget();
   }
 
-  /** As if they had come from where the frames did not fit: that port's mirrors see them received. */
-  function answerTooBig(): void {
-    for (let i = 0; i < tooBig.noted(); i++) {
-      const frame = tooBig.answer(i);
+  /** As if the answers had come from where the station is that is spoken for: that port's mirrors see them received. */
+  function answerAll(stage: AnsweringStage): void {
+    for (let i = 0; i < stage.noted(); i++) {
+      const frame = stage.answer(i);
       if (frame < 0) continue;
       const at = frame << FRAME_SHIFT;
-      const from = portOf(tooBig.missed(i));
+      const from = portOf(stage.speaker(i));
       frames[at + FRAME_PORT] = from;
       offered = 0;
       mirror.offer(at, receiveMirrors[from]);
       deliverOne(frame, from, frames[at + FRAME_SOURCE]);
     }
     flush();
+    stage.clear();
     // An answer that is itself too big is dropped, and that is all.
     tooBig.clear();
     if (tables.mirrorCount > 0) mirror.publish();
@@ -255,7 +261,8 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   function flood(frame: number, at: number, port: number, bridge: Bridge): void {
     if (!mayFlood(at, port, bridge)) return;
     const source = frames[at + FRAME_SOURCE];
-    const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED);
+    const answered = tables.hasSuppressedPort ? suppress.bar(frame, port, bridge) : 0;
+    const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED) | answered;
     let copies = 0;
     for (let i = 0; i < bridge.floodCount; i++) {
       const destination = bridge.flood[i];
@@ -265,7 +272,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
       deliverTo(row, destination);
       copies++;
     }
-    if (copies === 0) counters[portCounter(port) + DROPS + no_destination]++;
+    if (copies === 0) counters[portCounter(port) + DROPS + (answered ? neigh_suppressed : no_destination)]++;
     else counters[bridgeCounter(bridge.index) + FLOOD_COPIES] += copies - 1;
   }
 

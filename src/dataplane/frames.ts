@@ -92,6 +92,11 @@ export const HELD_BYTES = 64 << 20;
 export const HELD_FRAMES_MAX = 1 << 17;
 /** Held frames that go on in one batch. */
 export const RELEASED_MAX = 256;
+
+/** Answers to ARP and ND questions of one batch, and the room for each (arp-nd.ts). */
+export const NEIGH_ANSWERS_MAX = 64;
+export const NEIGH_ANSWER_BYTES = 128;
+
 /** Room for the TCP SYNs of one batch that are clamped; one without data takes 128 bytes. */
 export const CLAMPED_BYTES = FRAMES_MAX * 128;
 
@@ -108,6 +113,8 @@ export interface PacketMemory {
   readonly formsAt: number;
   /** Offset of the room for held frames. */
   readonly heldAt: number;
+  /** Offset of the room for answers to ARP and ND questions. */
+  readonly neighAnswersAt: number;
 }
 
 /** Copies waiting for one device, in the order the frames came. */

@@ -19,6 +19,8 @@ export interface PortPolicy {
   readonly locked: boolean;
   /** What was learnt here moves to no other port while it is known. */
   readonly sticky: boolean;
+  /** Hears no ARP and ND questions about stations that are known (stages/suppress.ts). */
+  readonly neighSuppress: boolean;
   /** TCP segments that pass it are made to fit the way (stages/clamp-mss.ts). */
   readonly clampMss: boolean;
   /** Addresses learnt here at most; the oldest makes room for the next. 0 = as many as the bridge holds. */
@@ -42,6 +44,7 @@ export const OPEN_POLICY: PortPolicy = {
   mcastFlood: true,
   locked: false,
   sticky: false,
+  neighSuppress: false,
   clampMss: false,
   addressesMax: 0,
   policingKbitPerSecond: 0,
@@ -65,9 +68,11 @@ export const POLICY_STORM_CONTROL = 256;
 /** Out of its bridge for a while (inventory/loop-guard.ts); not an operator's word. */
 export const POLICY_QUARANTINED = 512;
 export const POLICY_CLAMP_MSS = 1024;
+export const POLICY_NEIGH_SUPPRESS = 2048;
 
 export function policyBits(policy: PortPolicy): number {
-  const { isolated, learning, flood, bcastFlood, mcastFlood, locked, sticky, clampMss } = policy;
+  const { isolated, learning, flood, bcastFlood, mcastFlood, locked, sticky, neighSuppress, clampMss } =
+    policy;
   const { policingKbitPerSecond, policingKpktsPerSecond, stormFramesPerSecond } = policy;
   return (
     (isolated ? POLICY_ISOLATED : 0) |
@@ -77,6 +82,7 @@ export function policyBits(policy: PortPolicy): number {
     (mcastFlood ? 0 : POLICY_NO_MCAST_FLOOD) |
     (locked ? POLICY_LOCKED : 0) |
     (sticky ? POLICY_STICKY : 0) |
+    (neighSuppress ? POLICY_NEIGH_SUPPRESS : 0) |
     (clampMss ? POLICY_CLAMP_MSS : 0) |
     (policingKbitPerSecond > 0 || policingKpktsPerSecond > 0 ? POLICY_POLICED : 0) |
     (stormFramesPerSecond > 0 ? POLICY_STORM_CONTROL : 0)

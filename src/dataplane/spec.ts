@@ -171,6 +171,8 @@ export interface PortStatus {
   readonly impairDuplicates: number;
   /** Frames that its cable holds now. */
   readonly impairHeld: number;
+  /** ARP and ND questions from here that the switch answered: transmitted beside what was received. */
+  readonly neighReplies: number;
   /** TCP SYNs whose MSS was lowered for the sake of this port. */
   readonly mssClamped: number;
   /** Until frames pass again; 0 = the port is not quarantined. */
@@ -189,6 +191,8 @@ export interface BridgeStatus {
   readonly fdbMoved: number;
   readonly fdbExpired: number;
   readonly fdbEvicted: number;
+  /** IP addresses forgotten for lack of room, of those that ARP and ND told (neigh_suppress). */
+  readonly neighEvicted: number;
   /** Copies beyond the first that flooding made. */
   readonly floodCopies: number;
 }

@@ -11,8 +11,10 @@ import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 import type { LoopsMemory } from "./loops.ts";
 import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
+import { Neighbours, type NeighboursMemory } from "./neighbours.ts";
 import {
   POLICY_CLAMP_MSS,
+  POLICY_NEIGH_SUPPRESS,
   POLICY_POLICED,
   POLICY_QUARANTINED,
   type PortPolicy,
@@ -28,6 +30,7 @@ export interface SharedMemory {
   readonly vteps: VtepsMemory;
   readonly meters: MetersMemory;
   readonly loops: LoopsMemory;
+  readonly neighbours: NeighboursMemory;
 }
 
 export const NO_PORT = -1;
@@ -59,6 +62,9 @@ export class Tables {
   hasImpairedPort = false;
   /** Some port has the MSS of what passes it clamped. */
   hasClampedPort = false;
+  readonly neighbours: Neighbours;
+  /** Some port hears no questions about stations that are known. */
+  hasSuppressedPort = false;
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);
@@ -80,6 +86,7 @@ export class Tables {
     this.vteps = new Int32Array(memory.vteps);
     this.meters = new Meters(memory.meters);
     this.loops = memory.loops;
+    this.neighbours = new Neighbours(memory.neighbours);
   }
 
   /** What a port may do from now on. */
@@ -92,6 +99,10 @@ export class Tables {
       (bits) => (bits & (POLICY_POLICED | POLICY_QUARANTINED)) !== 0,
     );
     this.hasClampedPort = this.portPolicy.some((bits) => (bits & POLICY_CLAMP_MSS) !== 0);
+    const suppresses = this.portPolicy.some((bits) => (bits & POLICY_NEIGH_SUPPRESS) !== 0);
+    // Nobody has listened until now: what is known may be true no longer.
+    if (suppresses && !this.hasSuppressedPort) this.neighbours.forgetAll();
+    this.hasSuppressedPort = suppresses;
   }
 
   setDevice(index: number, device: Device, fallback: number): void {

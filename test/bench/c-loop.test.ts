@@ -26,6 +26,7 @@ import { allocateFdb } from "../../src/dataplane/fdb.ts";
 import * as layout from "../../src/dataplane/frames.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
+import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { ROOT } from "../repo/sources.ts";
@@ -87,6 +88,7 @@ function makeTables() {
     vteps: allocateVteps(),
     meters: allocateMeters(),
     loops: allocateLoops(),
+    neighbours: allocateNeighbours(),
   };
   const destinations = new Int32Array(memory.destinations);
   for (const { port, destination } of PORTS) {
@@ -128,7 +130,15 @@ class Reference {
     };
     this.engine = new Engine(
       this.tables.memory,
-      { bytes: arena, view: new DataView(arena.buffer), answersAt: 0, formsAt: 0, clampedAt: 0, heldAt: 0 },
+      {
+        bytes: arena,
+        view: new DataView(arena.buffer),
+        answersAt: 0,
+        neighAnswersAt: 0,
+        clampedAt: 0,
+        formsAt: 0,
+        heldAt: 0,
+      },
       host,
     );
     this.engine.apply({

@@ -45,6 +45,7 @@ describe("show", () => {
       tx_packets: 20,
       tx_bytes: 2000,
       too_big_replies: 3,
+      neigh_replies: 5,
       mss_clamped: 4,
     });
     expect(ports[0].drops).toEqual({ split_horizon: 3 });

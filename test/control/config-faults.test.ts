@@ -198,7 +198,7 @@ const PORTS: readonly Row[] = [
   [
     "an option of the other type",
     ports("p: { type: tap, vni: 1 }"),
-    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, clamp_mss, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, impair_in, impair_out, got an unknown key",
+    "F:4:23: bridges.br0.ports.p.vni: expected one of the keys type, address, mtu, vlan_mode, tag, trunks, isolated, learning, flood, bcast_flood, mcast_flood, locked, sticky, neigh_suppress, clamp_mss, maxaddress, ingress_policing_rate, ingress_policing_burst, ingress_policing_kpkts_rate, ingress_policing_kpkts_burst, storm_control, fdb, impair_in, impair_out, got an unknown key",
   ],
   [
     "a tag and trunks without a mode",

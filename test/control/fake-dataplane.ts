@@ -122,6 +122,7 @@ export class FakeDataplane implements Dataplane {
         fdbMoved: 4,
         fdbExpired: 3,
         fdbEvicted: 2,
+        neighEvicted: 8,
         floodCopies: 7,
       })),
       ports: [...this.ports.values()].map((port) => ({
@@ -145,6 +146,7 @@ export class FakeDataplane implements Dataplane {
         tooBigReplies: 3,
         impairDuplicates: 0,
         impairHeld: 0,
+        neighReplies: 5,
         mssClamped: 4,
         ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},

@@ -11,6 +11,7 @@ import {
   IMPAIR_DUPLICATES,
   IMPAIR_HELD,
   MSS_CLAMPED,
+  NEIGH_REPLIES,
   portCounter,
   RX_PACKETS,
   TOO_BIG_REPLIES,
@@ -34,6 +35,7 @@ import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
+import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/vxlan.ts";
@@ -130,6 +132,7 @@ export class Lab {
       vteps: allocateVteps(),
       meters: allocateMeters(),
       loops: allocateLoops(),
+      neighbours: allocateNeighbours(),
     };
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
@@ -415,7 +418,8 @@ export class Lab {
       const received = sum(ports, (port) => at(port, RX_PACKETS));
       const delivered = sum(ports, (port) => at(port, TX_PACKETS));
       const copies = this.counters[bridgeCounter(bridge) + FLOOD_COPIES];
-      const made = sum(ports, (port) => at(port, TOO_BIG_REPLIES) + at(port, IMPAIR_DUPLICATES));
+      const replies = sum(ports, (port) => at(port, TOO_BIG_REPLIES) + at(port, NEIGH_REPLIES));
+      const made = replies + sum(ports, (port) => at(port, IMPAIR_DUPLICATES));
       const gone = delivered + sum(ports, (port) => dropped(port) + at(port, IMPAIR_HELD));
       expect(received + copies + made, `conservation of ${name}`).toBe(gone);
     }

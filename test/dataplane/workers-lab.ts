@@ -18,6 +18,7 @@ import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { formatMac } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
+import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { arena, MemoryDevice } from "./memory-device.ts";
@@ -151,6 +152,7 @@ export class WorkersLab {
       vteps: allocateVteps(),
       meters: this.meters,
       loops: allocateLoops(),
+      neighbours: allocateNeighbours(),
     };
     const engine = new Engine<MemoryDevice, never>(shared, arena, host, learning);
     engine.tick(this.nowSeconds);

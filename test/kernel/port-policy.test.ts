@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitUntil } from "../../src/control/lab/command.ts";
+import { sum } from "../../src/control/lab/scrape.ts";
 import { Capture } from "./harness/capture.ts";
 import { compilePeer } from "./harness/compile.ts";
 import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
@@ -138,6 +139,37 @@ test("LLDP passes from client to client, unless the bridge says otherwise", asyn
   expect(await arrived()).toBe(0);
   expect(await lab.drops("bpdu")).toBe(3);
 });
+
+test("who is known is not asked for at a port that suppresses, and who asks is answered", async () => {
+  for (const port of ["client2", "br0"])
+    await lab.vxswitch("port", "set", "br0", port, "neigh_suppress=true");
+  const forget = async () => {
+    for (const version of ["-4", "-6"])
+      await lab.client1.host.ip(version, "neigh", "flush", "all", "dev", "vxlan0");
+  };
+  await forget();
+  // Flooded, and answered by client2 itself: so the switch learns who it is.
+  for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) expect(await lab.client1.ping(address)).toBe(3);
+  await forget();
+  const captures = [
+    await Capture.start(lab.client2, "vxlan0", join(lab.directory, "owner.pcap")),
+    await Capture.start(lab.test, "br0", join(lab.directory, "third.pcap")),
+  ];
+  const before = await replies();
+  for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) expect(await lab.client1.ping(address)).toBe(3);
+  const asked =
+    `(arp.opcode == 1 && arp.dst.proto_ipv4 == ${CLIENT2.ipv4} && eth.dst == ff:ff:ff:ff:ff:ff) || ` +
+    `(icmpv6.nd.ns.target_address == ${CLIENT2.ipv6} && eth.dst[0:2] == 33:33)`;
+  expect(await Promise.all(captures.map((capture) => capture.stopAndCount(asked)))).toEqual([0, 0]);
+  expect((await replies()) - before).toBeGreaterThanOrEqual(2);
+  const mac = await lab.client2.mac("vxlan0");
+  const known = await lab.client1.run("ip", "neigh", "show", "dev", "vxlan0");
+  for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) expect(known).toContain(`${address} lladdr ${mac}`);
+});
+
+async function replies(): Promise<number> {
+  return sum(await lab.metrics(), "vxswitch_port_neigh_replies_total", { port: "client1" });
+}
 
 async function learnt(): Promise<Pick<FdbRow, "mac" | "port">[]> {
   return (await lab.show<FdbRow>("fdb")).map(({ mac, port }) => ({ mac, port }));

@@ -66,7 +66,15 @@ test("every word of what a port may do stands there, with the value that it has 
     Array.from(row.split("|")[1].matchAll(/`([a-z_]+)`/g), ([, word]) => word),
   );
   expect(words).toEqual(expect.arrayContaining(Object.keys(policyWords(OPEN_POLICY))));
-  for (const word of ["isolated", "learning", "flood", "locked", "sticky", "clamp_mss"] as const) {
+  for (const word of [
+    "isolated",
+    "learning",
+    "flood",
+    "locked",
+    "sticky",
+    "neigh_suppress",
+    "clamp_mss",
+  ] as const) {
     const row = rows.find((line) => line.includes(`\`${word}\``)) ?? "";
     expect(row.split("|")[2]?.trim(), word).toBe(String(policyWords(OPEN_POLICY)[word]));
   }

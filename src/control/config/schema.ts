@@ -83,6 +83,7 @@ const policy = {
   mcast_flood: flag.optional(),
   locked: flag.optional(),
   sticky: flag.optional(),
+  neigh_suppress: flag.optional(),
   clamp_mss: flag.optional(),
   maxaddress: whole(1, limit.FDB_ENTRIES_MAX).optional(),
   ingress_policing_rate: whole(0, limit.POLICING_KBIT_MAX, "kbit/s").optional(),

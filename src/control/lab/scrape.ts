@@ -1,6 +1,6 @@
 // Reads the switch's metrics as a monitoring system would, and checks the promise behind them: every frame received is
 // delivered or dropped with a reason, where a flooded frame counts once as received and once per copy as delivered, and an
-// answer of the switch's own (ICMP: too big) is delivered without having been received, as is a duplicate that an impaired
+// answer of the switch's own (ICMP: too big; ARP, ND) is delivered without having been received, as is a duplicate that an impaired
 // cable makes; what such a cable holds is yet to be delivered.
 
 export interface Sample {
@@ -55,7 +55,9 @@ export function balances(samples: readonly Sample[]): Balance[] {
     bridge,
     received: sum(samples, received, { bridge }),
     copies: sum(samples, "vxswitch_flood_copies_total", { bridge }),
-    replies: sum(samples, "vxswitch_port_too_big_replies_total", { bridge }),
+    replies:
+      sum(samples, "vxswitch_port_too_big_replies_total", { bridge }) +
+      sum(samples, "vxswitch_port_neigh_replies_total", { bridge }),
     duplicates: sum(samples, "vxswitch_port_impair_duplicates_total", { bridge }),
     delivered: sum(samples, "vxswitch_port_transmit_packets_total", { bridge }),
     dropped: sum(samples, "vxswitch_drops_total", { bridge }),

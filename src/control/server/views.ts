@@ -73,6 +73,7 @@ function bridgeView(bridge: BridgeStatus, config: Config) {
     fdb_moved: bridge.fdbMoved,
     fdb_expired: bridge.fdbExpired,
     fdb_evicted: bridge.fdbEvicted,
+    neigh_evicted: bridge.neighEvicted,
     flood_copies: bridge.floodCopies,
   };
 }
@@ -101,6 +102,7 @@ function portView(port: PortStatus) {
     too_big_replies: port.tooBigReplies,
     impair_duplicates: port.impairDuplicates,
     impair_held: port.impairHeld,
+    neigh_replies: port.neighReplies,
     mss_clamped: port.mssClamped,
     quarantined_seconds_left: port.quarantinedSecondsLeft,
     quarantines: port.quarantines,

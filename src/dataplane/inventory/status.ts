@@ -16,6 +16,8 @@ import {
   MIRROR_QUEUE_DROPS,
   MSS_CLAMPED,
   mirrorCounter,
+  NEIGH_EVICTED,
+  NEIGH_REPLIES,
   portCounter,
   RX_BYTES,
   RX_PACKETS,
@@ -49,6 +51,7 @@ export function bridgeStatus(counters: Float64Array, index: number, name: string
     fdbMoved: counters[at + FDB_MOVED],
     fdbExpired: counters[at + FDB_EXPIRED],
     fdbEvicted: counters[at + FDB_EVICTED],
+    neighEvicted: counters[at + NEIGH_EVICTED],
     floodCopies: counters[at + FLOOD_COPIES],
   };
 }
@@ -79,6 +82,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     tooBigReplies: counters[at + TOO_BIG_REPLIES],
     impairDuplicates: counters[at + IMPAIR_DUPLICATES],
     impairHeld: counters[at + IMPAIR_HELD],
+    neighReplies: counters[at + NEIGH_REPLIES],
     mssClamped: counters[at + MSS_CLAMPED],
     quarantinedSecondsLeft: port.quarantine.secondsLeft(monotonicMs()),
     quarantines: port.quarantine.count,

@@ -6,6 +6,8 @@ import {
   CLAMPED_BYTES,
   FORMS_BYTES,
   HELD_BYTES,
+  NEIGH_ANSWER_BYTES,
+  NEIGH_ANSWERS_MAX,
   type PacketMemory,
   SLOT_COUNT,
 } from "../frames.ts";
@@ -26,7 +28,9 @@ export const RING_BYTES = 16 << 20;
 export const RING_ROOM_BYTES = 3 * 65_536 + 2 * RING_BYTES;
 
 const ANSWERS_BYTES = ANSWERS_MAX * ANSWER_BYTES;
-const OWN_BYTES = ANSWERS_BYTES + CLAMPED_BYTES + FORMS_BYTES + STAGING_BYTES + HELD_BYTES;
+const NEIGH_ANSWERS_BYTES = NEIGH_ANSWERS_MAX * NEIGH_ANSWER_BYTES;
+const OWN_BYTES =
+  ANSWERS_BYTES + NEIGH_ANSWERS_BYTES + CLAMPED_BYTES + FORMS_BYTES + STAGING_BYTES + HELD_BYTES;
 /** Of an arena without rings. Rings begin at a whole page, which may be as large as 64 KiB. */
 export const ARENA_BYTES = (SLOT_BYTES * SLOT_COUNT + OWN_BYTES + 65_535) & ~65_535;
 
@@ -40,7 +44,8 @@ export interface Arena extends PacketMemory {
 /** Cuts a buffer into slots and staging; tests hand in an ordinary ArrayBuffer. */
 export function arenaOver(buffer: ArrayBuffer): Arena {
   const answersAt = SLOT_BYTES * SLOT_COUNT;
-  const formsAt = answersAt + ANSWERS_BYTES;
+  const neighAnswersAt = answersAt + ANSWERS_BYTES;
+  const formsAt = neighAnswersAt + NEIGH_ANSWERS_BYTES;
   const clampedAt = formsAt + FORMS_BYTES;
   const stagingAt = clampedAt + CLAMPED_BYTES;
   return {
@@ -48,6 +53,7 @@ export function arenaOver(buffer: ArrayBuffer): Arena {
     view: new DataView(buffer),
     slotBase: 0,
     answersAt,
+    neighAnswersAt,
     formsAt,
     clampedAt,
     staging: new Uint8Array(buffer, stagingAt, STAGING_BYTES),

@@ -9,6 +9,7 @@ import * as layout from "../frames.ts";
 import { writeIcmpv4TooBig, writeIcmpv6TooBig } from "../icmp.ts";
 import { isMulticast } from "../mac.ts";
 import type { Tables } from "../tables.ts";
+import type { AnsweringStage } from "./answers.ts";
 import { createInnerReader, ETHERNET_HEADER_BYTES } from "./inner.ts";
 
 const { TOO_BIG_REPLIES } = counterLayout;
@@ -30,16 +31,10 @@ const {
 /** Of one forwarding thread; the kernel's own limit is as high (net.ipv4.icmp_msgs_per_sec, burst aside). */
 const ANSWERS_A_SECOND_MAX = 1000;
 
-export interface TooBigStage {
+/** In the name of the destination that a frame did not reach. */
+export interface TooBigStage extends AnsweringStage {
   /** A copy of a frame (its row's number) did not fit the way to a destination. */
   note(frame: number, destination: number): void;
-  /** How many frames are noted. */
-  noted(): number;
-  /** Turns the row of the noted frame `i` into the answer to it; -1 if none is due, else the row's number. */
-  answer(i: number): number;
-  /** The destination that the noted frame `i` did not reach. */
-  missed(i: number): number;
-  clear(): void;
   /** Once a second. */
   tick(): void;
 }
@@ -98,7 +93,7 @@ export function createTooBig(tables: Tables, { view, answersAt }: PacketMemory):
     note,
     noted: () => count,
     answer,
-    missed: (i) => notedDestinations[i],
+    speaker: (i) => notedDestinations[i],
     clear() {
       count = 0;
     },

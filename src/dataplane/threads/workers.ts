@@ -9,6 +9,7 @@ import { WakeUp } from "../io/poller.ts";
 import { allocateLearning } from "../learning.ts";
 import type { LoopsMemory } from "../loops.ts";
 import { allocateMeters } from "../meters.ts";
+import { allocateNeighbours } from "../neighbours.ts";
 import type { VtepsMemory } from "../vteps.ts";
 import type {
   DeviceFailed,
@@ -49,11 +50,12 @@ export class Workers {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     const meters = allocateMeters();
+    const neighbours = allocateNeighbours();
     this.wakeUps = everyWorker(count, () => new WakeUp());
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = { counters: counters[worker], destinations, vteps, meters, loops };
+      const memory = { counters: counters[worker], destinations, vteps, meters, loops, neighbours };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
