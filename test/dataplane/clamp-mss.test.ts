@@ -103,6 +103,13 @@ describe.each([
   });
 });
 
+test("between access ports there is room for the tag of a trunk, which the bridge may have as well", () => {
+  const vlan = { mode: "access", tag: 10, trunks: [], innerVlan: "pass" } as const;
+  const ports = ["client1", "client2"].map((name) => ({ name, policy: { ...CLAMPS, vlan } }));
+  const lab = new Lab({ ports });
+  expect(passed(lab, syn(mss(1460)))).toEqual(syn(mss(WAY_BYTES - 44)));
+});
+
 test("a checksum that is left to a network card stays the pseudo-header's", () => {
   const left = { checksum: "left" } as const;
   expect(passed(newLab(["client1"]), syn(mss(1460), left))).toEqual(syn(mss(WAY_BYTES - 40), left));

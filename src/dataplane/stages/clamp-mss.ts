@@ -29,6 +29,7 @@ const {
   FRAME_PORT,
   FRAME_SHIFT,
   FRAME_SOURCE,
+  FRAME_SOURCE_KEY,
   FRAME_TARGET,
 } = layout;
 const { POLICY_CLAMP_MSS } = policy;
@@ -41,6 +42,7 @@ const {
   PROTOCOL_TCP,
   TCP_CSUM_OFFSET,
   TCP_HEADER_BYTES,
+  VLAN_TAG_BYTES,
 } = inner;
 
 const FRAGMENT_OFFSET = 0x1fff;
@@ -53,8 +55,9 @@ const OPTION_MSS_BYTES = 4;
 const WIDEST = 0xffff;
 
 /** Returns the stage, for the first `count` rows; those inspected are known to hold what their IP headers claim. */
-export function createClampMss(tables: Tables, { view, clampedAt }: PacketMemory): (count: number) => void {
+export function createClampMss(tables: Tables, packets: PacketMemory): (count: number) => void {
   const { frames, counters, destinations, bridges, portBridge, portPolicy } = tables;
+  const { bytes, view, clampedAt } = packets;
   const { ethernetHeader } = createInnerReader(frames, view);
   const end = clampedAt + CLAMPED_BYTES;
   /** Where the next copy of this batch stands. */
@@ -78,20 +81,20 @@ export function createClampMss(tables: Tables, { view, clampedAt }: PacketMemory
     const ip = offset + headerBytes;
     const type = view.getUint16(ip - 2);
     let tcp = headerBytes;
-    let bytes = 0;
+    let tcpBytes = 0;
     if (type === ETHERTYPE_IPV4) {
       if (view.getUint8(ip + 9) !== PROTOCOL_TCP || (view.getUint16(ip + 6) & FRAGMENT_OFFSET) !== 0)
         return -1;
       const ipBytes = (view.getUint8(ip) & 15) << 2;
       tcp += ipBytes;
-      bytes = view.getUint16(ip + 2) - ipBytes;
+      tcpBytes = view.getUint16(ip + 2) - ipBytes;
     } else if (type === ETHERTYPE_IPV6) {
       if (view.getUint8(ip + 6) !== PROTOCOL_TCP) return -1;
       tcp += IPV6_HEADER_BYTES;
-      bytes = view.getUint16(ip + 4);
+      tcpBytes = view.getUint16(ip + 4);
     }
-    if (bytes < TCP_HEADER_BYTES || (view.getUint8(offset + tcp + 13) & (SYN | RST)) !== SYN) return -1;
-    return tcpHeaderBytes(offset + tcp) <= bytes ? tcp : -1;
+    if (tcpBytes < TCP_HEADER_BYTES || (view.getUint8(offset + tcp + 13) & (SYN | RST)) !== SYN) return -1;
+    return tcpHeaderBytes(offset + tcp) <= tcpBytes ? tcp : -1;
   }
 
   function clampSyn(at: number, port: number, headerBytes: number, tcp: number): void {
@@ -107,25 +110,31 @@ export function createClampMss(tables: Tables, { view, clampedAt }: PacketMemory
     );
     const isIpv4 = view.getUint16(offset + headerBytes - 2) === ETHERTYPE_IPV4;
     const ipBytes = isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
-    const fits = wayBytes - (headerBytes - ETHERNET_HEADER_BYTES) - ipBytes - TCP_HEADER_BYTES;
+    const fits = wayBytes - tagBytes(at, headerBytes) - ipBytes - TCP_HEADER_BYTES;
     if (fits <= 0 || fits >= view.getUint16(offset + tcp + mss) || !moveIntoRoom(at)) return;
     lower(frames[at + FRAME_OFFSET] + tcp, mss, fits, (frames[at + FRAME_FLAGS] & FLAG_NEEDS_CSUM) === 0);
     counters[portCounter(clamping) + MSS_CLAMPED]++;
   }
 
+  /** What tags take: those that it has; in a VLAN at least one, with which a port may send it, or the answers. */
+  function tagBytes(at: number, headerBytes: number): number {
+    const isInVlan = ((frames[at + FRAME_SOURCE_KEY] >>> 16) & 0xfff) !== 0;
+    return Math.max(headerBytes - ETHERNET_HEADER_BYTES, isInVlan ? VLAN_TAG_BYTES : 0);
+  }
+
   /** Of the TCP header at an offset, where the value of its MSS option is; -1 if there is none, or an option is malformed. */
   function mssAt(tcp: number): number {
-    const bytes = tcpHeaderBytes(tcp);
-    for (let option = TCP_HEADER_BYTES; option < bytes; ) {
+    const headerBytes = tcpHeaderBytes(tcp);
+    for (let option = TCP_HEADER_BYTES; option < headerBytes; ) {
       const kind = view.getUint8(tcp + option);
       if (kind === OPTION_END) return -1;
       if (kind === OPTION_NOP) {
         option++;
         continue;
       }
-      if (option + 1 === bytes) return -1;
+      if (option + 1 === headerBytes) return -1;
       const length = view.getUint8(tcp + option + 1);
-      if (length < 2 || option + length > bytes) return -1;
+      if (length < 2 || option + length > headerBytes) return -1;
       if (kind === OPTION_MSS) return length === OPTION_MSS_BYTES ? option + 2 : -1;
       option += length;
     }
@@ -141,7 +150,7 @@ export function createClampMss(tables: Tables, { view, clampedAt }: PacketMemory
     const offset = frames[at + FRAME_OFFSET];
     const length = frames[at + FRAME_LENGTH];
     if (room + length > end) return false;
-    for (let byte = 0; byte < length; byte++) view.setUint8(room + byte, view.getUint8(offset + byte));
+    bytes.copyWithin(room, offset, offset + length);
     frames[at + FRAME_OFFSET] = room;
     room += (length + 63) & ~63;
     return true;
