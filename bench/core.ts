@@ -240,6 +240,7 @@ class CoreBench {
       policy: OPEN_POLICY,
       bound: [],
       isQuarantined: false,
+      hasManyEnds: false,
       ingress,
     });
   }

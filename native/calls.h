@@ -46,6 +46,7 @@ napi_value route_events_open(napi_env env, napi_callback_info info);
 napi_value route_events_read(napi_env env, napi_callback_info info);
 // link.c
 napi_value link_index(napi_env env, napi_callback_info info);
+napi_value link_mtu(napi_env env, napi_callback_info info);
 napi_value link_set(napi_env env, napi_callback_info info);
 napi_value link_address(napi_env env, napi_callback_info info);
 // packet-socket.c

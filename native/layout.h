@@ -38,6 +38,7 @@ enum { COPY_FRAME = 0, COPY_DESTINATION = 1, COPY_RESULT = 2, COPY_WORDS = 4 };
 
 // A destination: where an encapsulated frame goes.
 enum {
+  DESTINATION_IFINDEX = 2,  // of the device that leads to a multicast group, 0 = as the kernel routes
   DESTINATION_ADDRESS = 4,  // 4 words, as FRAME_REMOTE
   DESTINATION_UDP_PORT = 8,
   DESTINATION_VNI = 9,

@@ -21,6 +21,20 @@ napi_value link_index(napi_env env, napi_callback_info info) {
   return index == 0 ? throw_errno(env, "if_nametoindex", errno) : int_value(env, (int32_t)index);
 }
 
+// linkMtu(name) -> the MTU of a network device in this namespace.
+napi_value link_mtu(napi_env env, napi_callback_info info) {
+  struct arguments a = arguments_of(env, info);
+  struct ifreq request = {0};
+  take_name(&a, request.ifr_name, IFNAMSIZ);
+  if (!a.ok) return NULL;
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return throw_errno(env, "socket", errno);
+  int failed = ioctl(fd, SIOCGIFMTU, &request);
+  int error = errno;
+  close(fd);
+  return failed ? throw_errno(env, "SIOCGIFMTU", error) : int_value(env, request.ifr_mtu);
+}
+
 // linkSet(name, mtu, up, passive): brings a network device to this MTU and state; a passive one neither asks nor answers
 // ARP.
 napi_value link_set(napi_env env, napi_callback_info info) {

@@ -39,6 +39,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "routeEventsOpen", route_events_open);
   offer(env, exports, "routeEventsRead", route_events_read);
   offer(env, exports, "linkIndex", link_index);
+  offer(env, exports, "linkMtu", link_mtu);
   offer(env, exports, "linkSet", link_set);
   offer(env, exports, "linkAddress", link_address);
   offer(env, exports, "packetOpen", packet_open);

@@ -20,7 +20,8 @@ enum { IN_ONE_PIECE_MAX = 16384 };  // bytes for which the kernel mostly finds m
 struct envelope {
   struct iovec slices[3];
   union socket_address to;
-  _Alignas(struct cmsghdr) char control[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
+  _Alignas(struct cmsghdr) char
+      control[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
   struct virtio_net_hdr vnet;
   uint8_t outer[OUTER_IPV6];
 };
@@ -58,6 +59,15 @@ static void control_add_marks(struct msghdr *message, int family, const int32_t 
   if (tos > 0 && tos <= 255) control_add(message, level, ipv6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
 }
 
+// By which device: of groups no route says so.
+static void control_add_device(struct msghdr *message, int family, int ifindex) {
+  if (ifindex <= 0) return;
+  struct in_pktinfo v4 = {.ipi_ifindex = ifindex};
+  struct in6_pktinfo v6 = {.ipi6_ifindex = (unsigned)ifindex};
+  if (family == AF_INET) control_add(message, IPPROTO_IP, IP_PKTINFO, &v4, sizeof v4);
+  else control_add(message, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof v6);
+}
+
 static struct msghdr for_udp_socket(const struct train *train, int family, struct envelope *e) {
   socklen_t size = address_from_words(&e->to, family, train->destination + DESTINATION_ADDRESS,
                                       train->destination[DESTINATION_UDP_PORT]);
@@ -65,6 +75,7 @@ static struct msghdr for_udp_socket(const struct train *train, int family, struc
   struct msghdr message = {.msg_name = &e->to, .msg_namelen = size, .msg_iov = e->slices, .msg_iovlen = 1,
                            .msg_control = e->control};
   control_add_marks(&message, family, train->destination, train->marks);
+  control_add_device(&message, family, train->destination[DESTINATION_IFINDEX]);
   uint16_t frame_bytes = (uint16_t)train->frame_bytes;
   if (train->frame_count > 1) control_add(&message, SOL_UDP, UDP_SEGMENT, &frame_bytes, sizeof frame_bytes);
   return message;

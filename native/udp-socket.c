@@ -20,6 +20,25 @@ static void prepare_receiving(int fd, int family, int bytes) {
   // local namespace (a clone from another slab), hardened kernels take that for an attack and kill the thread.
 }
 
+// A group on one device: what is sent to it there comes in, and nothing of groups that others have joined.
+static int join_group(int fd, const union socket_address *group, int ifindex) {
+  if (group->any.sa_family == AF_INET) {
+    struct ip_mreqn wanted = {.imr_multiaddr = group->v4.sin_addr, .imr_ifindex = ifindex};
+    if (set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0) return -1;
+    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &wanted, sizeof wanted);
+  }
+  struct ipv6_mreq wanted = {.ipv6mr_multiaddr = group->v6.sin6_addr, .ipv6mr_interface = (unsigned)ifindex};
+  // Before Linux 4.20 there is no such option.
+  set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+  return setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &wanted, sizeof wanted);
+}
+
+// What is sent to a group does not come back to this host.
+static void forbid_loops(int fd, int family) {
+  if (family == AF_INET) set_int(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+  if (family == AF_INET6) set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
+}
+
 // With whom a socket may share its UDP port when it is bound: nobody, one of an overlapping address that allows it
 // (udpShareAddress), one of the very same address that does (udpSharePort).
 enum { SHARE_NOTHING = 0, SHARE_ADDRESS = 1, SHARE_PORT = 2 };
@@ -50,8 +69,9 @@ fail:;
   return -1;
 }
 
-// udpOpen(ipv6, addressWords, port, receives, bufferBytes, share) -> fd. A socket that receives holds the VXLAN port;
-// one that does not lends its source port to datagrams sent.
+// udpOpen(ipv6, addressWords, port, receives, bufferBytes, share, ifindex) -> fd. A socket that receives holds the VXLAN
+// port; one that does not lends its source port to datagrams sent. With `ifindex` the address is that of a multicast group,
+// which is joined on that device.
 napi_value udp_open(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
   int family = take_uint(&a, 1) ? AF_INET6 : AF_INET;
@@ -60,20 +80,24 @@ napi_value udp_open(napi_env env, napi_callback_info info) {
   bool receives = take_uint(&a, 1);
   int buffer_bytes = (int)take_uint(&a, 1 << 30);
   uint32_t share = take_uint(&a, SHARE_PORT);
+  int ifindex = (int)take_uint(&a, INT32_MAX);
   if (!a.ok) return NULL;
   if (address.count < 4) return throw_errno(env, "udpOpen", EINVAL);
   union socket_address local;
   socklen_t length = address_from_words(&local, family, address.at, port);
+  if (family == AF_INET6) local.v6.sin6_scope_id = (uint32_t)ifindex;
   const char *call;
   int fd = open_bound(family, &local, length, share, &call);
   if (fd < 0) return throw_errno(env, call, errno);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
   if (receives) prepare_receiving(fd, family, buffer_bytes);
-  // It lends its source port, and that is all.
-  if (!receives && refuse_receiving(fd) < 0) {
+  // One that does not lends its source port, and that is all.
+  if (!receives) forbid_loops(fd, family);
+  bool refused = !receives && refuse_receiving(fd) < 0;
+  if (refused || (ifindex > 0 && join_group(fd, &local, ifindex) < 0)) {
     int error = errno;
     close(fd);
-    return throw_errno(env, "setsockopt", error);
+    return throw_errno(env, refused ? "setsockopt" : "joining the group", error);
   }
   return int_value(env, fd);
 }

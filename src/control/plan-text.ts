@@ -1,6 +1,6 @@
 // A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
 import type { Impairment } from "../dataplane/impairment.ts";
-import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
+import type { BridgeSpec, Change, MirrorSpec, PortSpec, VxlanPortSpec } from "../dataplane/spec.ts";
 import { impairmentText, impairmentWords } from "./config/impairment.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { boundAddressText } from "./config/values.ts";
@@ -62,9 +62,16 @@ function portWords(port: PortSpec): Words {
     const mtu = port.mtuBytes === null ? "" : String(port.mtuBytes);
     return { address: port.addresses.join(","), mtu, ...common };
   }
-  const { vni, remote, local, dstport } = port;
+  const { vni, local, dstport } = port;
+  const far = farSideWords(port);
   const outer = unusualOuter(outerWords(port.outer));
-  return { vni: String(vni), remote, local: local ?? "", dstport: String(dstport), ...outer, ...common };
+  return { vni: String(vni), ...far, local: local ?? "", dstport: String(dstport), ...outer, ...common };
+}
+
+function farSideWords({ remotes, group, any }: VxlanPortSpec): Words {
+  const words = { group: group?.address ?? "", dev: group?.dev ?? "", allow: any?.allow.join(",") ?? "" };
+  const bounds = any && { max_vteps: String(any.vtepsMax), idle: `${any.idleSeconds}s` };
+  return { remote: any === null ? remotes.join(",") : "any", ...words, ...bounds };
 }
 
 function cableText(impairment: Impairment | null): string {

@@ -111,8 +111,11 @@ function orderSets(pairs: readonly Pair<PortSpec>[]): { set: PortSpec[]; knotted
   const knotted: PortSpec[] = [];
   let waiting = [...pairs];
   while (waiting.length > 0) {
-    const held = new Map(waiting.map(({ from }) => [tunnelOf(from), keyOf(from)]));
-    const isFree = ({ to }: Pair<PortSpec>) => [undefined, keyOf(to)].includes(held.get(tunnelOf(to)));
+    const held = new Map(
+      waiting.flatMap(({ from }) => tunnelsOf(from).map((tunnel) => [tunnel, keyOf(from)])),
+    );
+    const isFree = ({ to }: Pair<PortSpec>) =>
+      tunnelsOf(to).every((tunnel) => [undefined, keyOf(to)].includes(held.get(tunnel)));
     const ready = waiting.filter(isFree);
     set.push(...ready.map(({ to }) => to));
     if (ready.length === 0) knotted.push(waiting[0]!.to);
@@ -122,6 +125,8 @@ function orderSets(pairs: readonly Pair<PortSpec>[]): { set: PortSpec[]; knotted
   return { set, knotted };
 }
 
-function tunnelOf(port: PortSpec): string {
-  return port.type === "vxlan" ? `${port.local} ${port.remote} ${port.vni}` : `device ${port.name}`;
+function tunnelsOf(port: PortSpec): string[] {
+  if (port.type === "tap") return [`device ${port.name}`];
+  const remotes = port.remotes.length > 0 ? port.remotes : ["anyone"];
+  return remotes.map((remote) => `${port.local} ${remote} ${port.vni}`);
 }

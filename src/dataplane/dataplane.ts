@@ -1,11 +1,13 @@
 // The data plane as the control plane holds it: records of bridges, ports and mirrors by name, the forwarding threads that
 // do the work, and the shared memory between them. The records are the truth: a thread that crashes is started again
 // and told everything anew; FDB and counters are in shared memory and do not notice.
+import { formatAddress } from "./address.ts";
 import { monotonicMs } from "./clock.ts";
 import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter, LEARNING_DROPS } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "./fdb.ts";
 import { requireRing } from "./inventory/abilities.ts";
+import { Admission } from "./inventory/admission.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
 import { textOf } from "./inventory/explain.ts";
 import { IndexPool } from "./inventory/index-pool.ts";
@@ -16,6 +18,7 @@ import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } fr
 import { BRIDGES_MAX, type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
 import { allocateLoops } from "./loops.ts";
 import { formatMac, parseFdbAddress } from "./mac.ts";
+import type { Newcomer } from "./newcomers.ts";
 import type {
   BridgeSpec,
   Change,
@@ -71,6 +74,7 @@ class ThreadedDataplane implements Dataplane {
   private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
   private readonly ports: Ports;
   private readonly loopGuard: LoopGuard;
+  private readonly admission: Admission;
   private readonly mirrors: Mirrors;
   private readonly workers: Workers;
   private readonly counters: AllCounters;
@@ -99,6 +103,8 @@ class ThreadedDataplane implements Dataplane {
     });
     const loops = allocateLoops();
     this.loopGuard = new LoopGuard({ counters, loops, ports: this.ports });
+    const learntAt = (bridge: number): Set<number> => this.learntAt(bridge);
+    this.admission = new Admission({ ports: this.ports, counters, send, onEvent, learntAt });
     const outputCounters = countersMemory[0];
     this.mirrors = new Mirrors({ workers, counters, outputCounters, ports: this.ports, send, onEvent });
     this.workers = new Workers({
@@ -108,7 +114,10 @@ class ThreadedDataplane implements Dataplane {
       loops,
       spinUs: options.spin === "always" ? SPIN_ALWAYS_US : SPIN_US,
       replay: () => this.allCommands(),
-      onNews: ({ device, errno }) => this.deviceFailed(device, errno),
+      onNews: (news) => {
+        if ("newcomers" in news) void this.inTurn(() => this.admit(news.newcomers));
+        else this.deviceFailed(news.device, news.errno);
+      },
       onCrash: (name, error, pauseMs) =>
         onEvent("error", `${name} crashed (${textOf(error)}); it starts again in ${pauseMs} ms`),
     });
@@ -123,9 +132,7 @@ class ThreadedDataplane implements Dataplane {
   apply(changes: readonly Change[]): Promise<void> {
     return this.inTurn(async () => {
       for (const change of changes) await this.applyOne(change);
-      await this.ports.refreshTaps();
-      await this.ports.updateRings();
-      await this.workers.send(this.mirrors.commands());
+      await this.portsChanged();
     });
   }
 
@@ -152,14 +159,15 @@ class ThreadedDataplane implements Dataplane {
     const rows: FdbRow[] = [];
     for (const { spec, fdb } of this.bridges.values()) {
       for (const entry of fdb.entries()) {
-        const port = this.ports.ofDestination(entry.destination)?.spec;
+        const port = this.ports.ends.portOf(entry.destination)?.spec;
         if (!port) continue;
+        const remote = this.ports.ends.remoteOf(entry.destination);
         rows.push({
           bridge: spec.name,
           vlan: entry.vlan,
           mac: formatMac(entry.macHigh, entry.macLow),
           port: port.name,
-          remote: port.type === "vxlan" ? port.remote : null,
+          remote: remote && formatAddress(remote.words),
           vni: port.type === "vxlan" ? port.vni : null,
           ageSeconds: entry.static ? 0 : Math.max(0, nowSeconds - entry.lastSeenSeconds),
           static: entry.static,
@@ -170,7 +178,7 @@ class ThreadedDataplane implements Dataplane {
   }
 
   addStaticFdb({ bridge, port, ...entry }: StaticFdbSpec): Promise<boolean> {
-    const destination = this.ports.find(bridge, port)?.destination;
+    const destination = this.ports.find(bridge, port)?.ends[0].destination;
     if (destination === undefined) return Promise.resolve(false);
     const index = this.bridge(bridge).index;
     return this.ask({ op: "fdb-add", bridge: index, address: parseFdbAddress(entry), destination }).then(
@@ -273,11 +281,29 @@ class ThreadedDataplane implements Dataplane {
 
   private async maintain(): Promise<void> {
     await this.ports.maintain();
+    if (await this.admission.maintain()) await this.portsChanged();
     await this.mirrors.maintain();
     const seconds = new Map(
       Array.from(this.bridges.values(), ({ index, spec }) => [index, spec.loopGuardSeconds]),
     );
     await this.loopGuard.look((bridge) => (seconds.get(bridge) ?? 0) * 1000);
+  }
+
+  private async admit(newcomers: readonly Newcomer[]): Promise<void> {
+    if (await this.admission.admit(newcomers)) await this.portsChanged();
+  }
+
+  /** What depends on which ports there are. */
+  private async portsChanged(): Promise<void> {
+    await this.ports.refreshTaps();
+    await this.ports.updateRings();
+    await this.workers.send(this.mirrors.commands());
+  }
+
+  /** Destinations at which a bridge has learnt addresses. */
+  private learntAt(bridge: number): Set<number> {
+    const record = Array.from(this.bridges.values()).find(({ index }) => index === bridge);
+    return new Set(record?.fdb.entries().map(({ destination }) => destination));
   }
 
   /**

@@ -10,6 +10,8 @@ import { DESTINATIONS_MAX } from "./limits.ts";
 
 export const DESTINATION_DEVICE = 0;
 export const DESTINATION_PORT = 1;
+/** Of the device that leads to a multicast group; 0 = the kernel's route decides. */
+export const DESTINATION_IFINDEX = 2;
 /** Four words, wire order: the remote VTEP. */
 export const DESTINATION_ADDRESS = 4;
 export const DESTINATION_UDP_PORT = 8;

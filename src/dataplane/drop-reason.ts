@@ -83,6 +83,10 @@ export const DROP_REASONS = [
     name: "neigh_suppressed",
     text: "who is asked for (ARP, ND) is known, and no port but those with neigh_suppress is left to ask",
   },
+  {
+    name: "vtep_unadmitted",
+    text: "a VTEP that remote: any has no port for: seen for the first time, not allowed (allow), or one too many (max_vteps)",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

@@ -8,6 +8,7 @@ import { type FdbMemory, fdbKey } from "./fdb.ts";
 import { createForwarder, type ImpairingForwarder } from "./forwarder.ts";
 import type { PacketMemory } from "./frames.ts";
 import type { Impairment } from "./impairment.ts";
+import { ANYONE, NOWHERE } from "./ingress-table.ts";
 import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
 import type { FdbAddress } from "./mac.ts";
@@ -44,8 +45,10 @@ export type Command<Make, Output, Memory = FdbMemory> =
       readonly bound: readonly FdbAddress[];
       /** -1 while the port is down: copies to it are dropped and counted. */
       readonly device: number;
-      /** The sender that the port takes datagrams from; null for a device with bare frames. */
+      /** The sender that the port takes datagrams from, or ANYONE; null for a device with bare frames. */
       readonly ingress: { readonly remote: Int32Array; readonly vni: number } | null;
+      /** It has destinations beside this one (add-end), between which no frame passes. */
+      readonly hasManyEnds: boolean;
     }
   | { readonly op: "del-port"; readonly port: number }
   /** What is done to frames that a port receives, and to those that it transmits; null = nothing, as with a new port. */
@@ -55,6 +58,19 @@ export type Command<Make, Output, Memory = FdbMemory> =
       readonly incoming: Impairment | null;
       readonly outgoing: Impairment | null;
     }
+  /** A further VTEP of a port, after each add-port; `floods`: what is flooded goes there too. */
+  | {
+      readonly op: "add-end";
+      readonly port: number;
+      readonly destination: number;
+      readonly device: number;
+      readonly remote: Int32Array;
+      readonly vni: number;
+      readonly floods: boolean;
+    }
+  | { readonly op: "del-end"; readonly port: number; readonly destination: number }
+  /** Whoever sends with this VNI is told to the control thread, and nothing else becomes of it. */
+  | { readonly op: "add-hub"; readonly port: number; readonly device: number; readonly vni: number }
   | { readonly op: "set-mirrors"; readonly mirrors: readonly MirrorCommand<Output>[] }
   | {
       readonly op: "fdb-add";
@@ -121,6 +137,7 @@ export class Engine<Make, Output> {
   /** Once a second: tells the time, forgets old addresses. */
   tick(nowSeconds: number): void {
     this.forwarder.setTime(nowSeconds);
+    this.tables.newcomers.forget();
     const { bridges, meters, portPolicy } = this.tables;
     for (const bridge of bridges) bridge?.tick(nowSeconds);
     portPolicy.forEach((bits, port) => {
@@ -154,6 +171,14 @@ export class Engine<Make, Output> {
         return this.deletePort(command.port);
       case "impair-port":
         this.forwarder.impair(command.port, command.incoming, command.outgoing);
+        return 1;
+      case "add-end":
+        return this.addEnd(command);
+      case "del-end":
+        tables.ingress.delete(command.port, command.destination);
+        return 1;
+      case "add-hub":
+        tables.ingress.set({ ...command, destination: NOWHERE, remote: ANYONE });
         return 1;
       case "set-mirrors":
         return this.setMirrors(command.mirrors);
@@ -205,7 +230,7 @@ export class Engine<Make, Output> {
     const { tables } = this;
     const { bridge, port, device, destination, ingress, policy, bound } = command;
     tables.portBridge[port] = bridge;
-    tables.setPolicy(port, policy, command.isQuarantined);
+    tables.setPolicy(port, policy, command);
     if (command.isQuarantined) this.forwarder.dropHeld(port);
     tables.bridges[bridge]?.removePort(port);
     tables.bridges[bridge]?.addDestination(destination);
@@ -220,13 +245,20 @@ export class Engine<Make, Output> {
     return 1;
   }
 
+  private addEnd({ port, floods, ...end }: Extract<Command<Make, Output>, { op: "add-end" }>): number {
+    const { ingress, bridges, portBridge } = this.tables;
+    ingress.set({ port, ...end });
+    if (floods) bridges[portBridge[port]]?.addDestination(end.destination);
+    return 1;
+  }
+
   private deletePort(port: number): number {
     const { tables } = this;
     const bridge = tables.bridges[tables.portBridge[port]];
     bridge?.removePort(port);
     bridge?.fdb.flushPort(port, true);
     tables.ingress.delete(port);
-    tables.setPolicy(port, OPEN_POLICY, false);
+    tables.setPolicy(port, OPEN_POLICY, { isQuarantined: false, hasManyEnds: false });
     this.forwarder.dropHeld(port);
     this.forwarder.impair(port, null, null);
     tables.portBridge[port] = -1;

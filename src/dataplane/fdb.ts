@@ -282,11 +282,9 @@ export class Fdb {
   /** By a static entry, or by a port that keeps what it has learnt. */
   private isBoundElsewhere(slot: number, destination: number): boolean {
     const at = slot << SLOT_SHIFT;
-    const before = this.slots[at + DESTINATION];
-    if (before === destination) return false;
-    if (this.slots[at + SEEN] === STATIC_SEEN) return true;
-    const port = this.portOf(before);
-    return port !== this.portOf(destination) && (this.policies.portPolicy[port] & POLICY_STICKY) !== 0;
+    const port = this.portOf(this.slots[at + DESTINATION]);
+    if (port === this.portOf(destination)) return false;
+    return this.slots[at + SEEN] === STATIC_SEEN || (this.policies.portPolicy[port] & POLICY_STICKY) !== 0;
   }
 
   /** Where and when a learnt entry was seen last. Returns its slot, which moves if its new port has to forget another. */

@@ -175,7 +175,6 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
       const at = frame << FRAME_SHIFT;
       const from = portOf(stage.speaker(i));
       frames[at + FRAME_PORT] = from;
-      offered = 0;
       mirror.offer(at, receiveMirrors[from]);
       deliverOne(frame, from, frames[at + FRAME_SOURCE]);
     }
@@ -196,19 +195,22 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   }
 
   function deliver(count: number): void {
+    // No port wants another form of a frame, and no mirror watches: what mostly is so costs the least.
+    const isPlain = !byVlan && tables.mirrorCount === 0;
     for (let frame = 0; frame < count; frame++) {
       const at = frame << FRAME_SHIFT;
       const port = frames[at + FRAME_PORT];
       if (port === DROPPED_PORT) continue;
       const target = frames[at + FRAME_TARGET];
-      offered = 0;
-      if (target !== FLOOD) deliverOne(frame, port, target);
-      else flood(frame, at, port, bridges[portBridge[port]] as Bridge);
+      if (target === FLOOD) flood(frame, at, port, bridges[portBridge[port]] as Bridge);
+      else if (isPlain) enqueue(frame, target);
+      else deliverOne(frame, port, target);
     }
   }
 
   /** To one destination. */
   function deliverOne(frame: number, port: number, destination: number): void {
+    offered = 0;
     const row = byVlan ? vlan.rowFor(frame, portOf(destination)) : frame;
     if (row >= 0) deliverTo(row, destination);
     else counters[portCounter(port) + DROPS + vlan_refused]++;
@@ -257,17 +259,18 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     return false;
   }
 
-  /** Never back to the VTEP it came from: split horizon is per destination. Nor to ports whose policy bars it. */
+  /** Never back to the port it came in at, whichever of its VTEPs sent it. Nor to ports whose policy bars it. */
   function flood(frame: number, at: number, port: number, bridge: Bridge): void {
     if (!mayFlood(at, port, bridge)) return;
-    const source = frames[at + FRAME_SOURCE];
+    offered = 0;
     const answered = tables.hasSuppressedPort ? suppress.bar(frame, port, bridge) : 0;
     const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED) | answered;
     let copies = 0;
     for (let i = 0; i < bridge.floodCount; i++) {
       const destination = bridge.flood[i];
-      if (destination === source || (portPolicy[portOf(destination)] & barred) !== 0) continue;
-      const row = byVlan ? vlan.rowFor(frame, portOf(destination)) : frame;
+      const to = portOf(destination);
+      if (to === port || (portPolicy[to] & barred) !== 0) continue;
+      const row = byVlan ? vlan.rowFor(frame, to) : frame;
       if (row < 0) continue;
       deliverTo(row, destination);
       copies++;

@@ -1,7 +1,8 @@
 // Which port a datagram belongs to: (underlay socket, remote VTEP, VNI) -> port and destination. The socket stands for
-// the local address and the UDP port. A datagram often comes from where the last one came, so that row is tried first.
+// the local address and the UDP port. A datagram often comes from where the last one came, so that row is tried first. A
+// port with several VTEPs has a row for each, and one that takes in VTEPs that nobody knows has one for anyone.
 import * as layout from "./frames.ts";
-import { PORTS_MAX } from "./limits.ts";
+import { DESTINATIONS_MAX } from "./limits.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { FRAME_REMOTE } = layout;
@@ -14,37 +15,48 @@ const DESTINATION = 7;
 const ROW_WORDS = 8;
 const ROW_SHIFT = 3;
 
-/** Two rows a port (its own, and one that says the VTEP is known), at most half full. */
-const ROWS = 1 << Math.ceil(Math.log2(PORTS_MAX * 4));
+/** Two rows a destination (its own, and one that says the VTEP is known), at most half full. */
+const ROWS = 1 << Math.ceil(Math.log2(DESTINATIONS_MAX * 4));
 /** In place of a VNI: the row only says that this remote is somebody's. */
 const ANY_VNI = -1;
 const NONE = -1;
 
-/** One VXLAN port as the table knows it. */
+/** In place of a remote, which no sender can be: whoever has no row of its own. */
+export const ANYONE = new Int32Array(4);
+/** In place of a destination: the datagrams belong nowhere yet. */
+export const NOWHERE = -1;
+
+/** One VTEP of a VXLAN port as the table knows it. */
 export interface IngressKey {
   readonly port: number;
   readonly destination: number;
   readonly device: number;
+  /** Or ANYONE. */
   readonly remote: Int32Array;
   readonly vni: number;
 }
 
 export class IngressTable {
   private readonly rows = new Int32Array(ROWS * ROW_WORDS);
-  private readonly ports = new Map<number, IngressKey>();
+  private keys: IngressKey[] = [];
   private last = 0;
 
   constructor() {
     this.clear();
   }
 
+  /** Adds a VTEP of a port, or tells of it anew. */
   set(key: IngressKey): void {
-    this.ports.set(key.port, key);
+    this.keys = [...this.keys.filter((other) => !isOf(other, key.port, key.destination)), key];
     this.rebuild();
   }
 
-  delete(port: number): void {
-    if (this.ports.delete(port)) this.rebuild();
+  /** Deletes one VTEP of a port, or all that it has. */
+  delete(port: number, destination: number | null = null): void {
+    const kept = this.keys.filter((key) => !isOf(key, port, destination));
+    if (kept.length === this.keys.length) return;
+    this.keys = kept;
+    this.rebuild();
   }
 
   /** Row of the port that takes a frame row's sender and this VNI at this device, or -1. */
@@ -53,6 +65,11 @@ export class IngressTable {
     const row = this.find(device, vni, frames, at + FRAME_REMOTE);
     if (row !== NONE) this.last = row;
     return row;
+  }
+
+  /** Row of the port that takes in anyone with this VNI at this device, or -1. */
+  anyone(device: number, vni: number): number {
+    return this.find(device, vni, ANYONE, 0);
   }
 
   /** Whether any port has this sender as its remote; only asked about frames that are dropped. */
@@ -95,7 +112,7 @@ export class IngressTable {
   private rebuild(): void {
     this.clear();
     this.last = 0;
-    for (const key of this.ports.values()) {
+    for (const key of this.keys) {
       this.insert(key, key.vni);
       if (this.find(key.device, ANY_VNI, key.remote, 0) === NONE) this.insert(key, ANY_VNI);
     }
@@ -111,6 +128,10 @@ export class IngressTable {
     this.rows[at + PORT] = key.port;
     this.rows[at + DESTINATION] = key.destination;
   }
+}
+
+function isOf(key: IngressKey, port: number, destination: number | null): boolean {
+  return key.port === port && (destination === null || key.destination === destination);
 }
 
 function home(device: number, vni: number, words: Int32Array, remote: number): number {

@@ -69,6 +69,8 @@ export const POLICY_STORM_CONTROL = 256;
 export const POLICY_QUARANTINED = 512;
 export const POLICY_CLAMP_MSS = 1024;
 export const POLICY_NEIGH_SUPPRESS = 2048;
+/** It has several destinations, between which frames do not pass; not an operator's word either. */
+export const POLICY_MANY_ENDS = 4096;
 
 export function policyBits(policy: PortPolicy): number {
   const { isolated, learning, flood, bcastFlood, mcastFlood, locked, sticky, neighSuppress, clampMss } =

@@ -25,14 +25,36 @@ export interface BoundAddress {
   readonly mac: string;
 }
 
+export interface GroupSpec {
+  /** IPv4 or IPv6. */
+  readonly address: string;
+  /** The network device on which it is joined, and by which frames leave for it. */
+  readonly dev: string;
+}
+
+export interface AnySpec {
+  /** Networks such as `10.122.0.0/16`; empty = all. */
+  readonly allow: readonly string[];
+  /** Ports at most that stand in its place. */
+  readonly vtepsMax: number;
+  /** A VTEP that has sent nothing for so long loses its port; 0 = never. */
+  readonly idleSeconds: number;
+}
+
 export interface VxlanPortSpec {
   readonly type: "vxlan";
   readonly bridge: string;
   readonly name: string;
   /** 24 bits. */
   readonly vni: number;
-  /** The other VTEP, an IPv4 or IPv6 address. */
-  readonly remote: string;
+  /** The other VTEPs, IPv4 or IPv6 addresses; none with `group` or `any`. What is flooded goes to each, frames from one not to another. */
+  readonly remotes: readonly string[];
+  /** What is flooded goes to a multicast group, and whoever is in it is taken in. */
+  readonly group: GroupSpec | null;
+  /** A hub: in its place stands a port for each VTEP that has sent with its VNI. */
+  readonly any: AnySpec | null;
+  /** The hub in whose place it stands, made by the data plane; null as configured. */
+  readonly hub: string | null;
   /** This VTEP; null = whatever the kernel's route says, and datagrams to any local address are taken. */
   readonly local: string | null;
   /** UDP port, here and there. */
@@ -154,7 +176,10 @@ export interface PortStatus {
   readonly reason: string;
   readonly mtuBytes: number;
   readonly vni: number | null;
+  /** One address or several, a group, or `any`. */
   readonly remote: string | null;
+  /** The hub that it stands for. */
+  readonly hub: string | null;
   readonly local: string | null;
   readonly dstport: number | null;
   readonly outer: OuterOptions | null;

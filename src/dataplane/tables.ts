@@ -12,8 +12,10 @@ import type { LoopsMemory } from "./loops.ts";
 import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
 import { Neighbours, type NeighboursMemory } from "./neighbours.ts";
+import { Newcomers } from "./newcomers.ts";
 import {
   POLICY_CLAMP_MSS,
+  POLICY_MANY_ENDS,
   POLICY_NEIGH_SUPPRESS,
   POLICY_POLICED,
   POLICY_QUARANTINED,
@@ -44,6 +46,7 @@ export class Tables {
   /** Rows of the batch in hand, and behind them those of its frames in other forms (stages/vlan.ts). */
   readonly frames = new Int32Array((FRAMES_MAX + FORM_ROWS) * FRAME_WORDS);
   readonly ingress = new IngressTable();
+  readonly newcomers = new Newcomers();
   readonly bridges: (Bridge | null)[] = new Array(BRIDGES_MAX).fill(null);
   /** Some FDB has outgrown the processor's caches; seen to once a second. */
   hasLargeFdb = false;
@@ -90,8 +93,13 @@ export class Tables {
   }
 
   /** What a port may do from now on. */
-  setPolicy(port: number, policy: PortPolicy, isQuarantined: boolean): void {
-    this.portPolicy[port] = policyBits(policy) | (isQuarantined ? POLICY_QUARANTINED : 0);
+  setPolicy(
+    port: number,
+    policy: PortPolicy,
+    { isQuarantined, hasManyEnds }: { readonly isQuarantined: boolean; readonly hasManyEnds: boolean },
+  ): void {
+    const state = (isQuarantined ? POLICY_QUARANTINED : 0) | (hasManyEnds ? POLICY_MANY_ENDS : 0);
+    this.portPolicy[port] = policyBits(policy) | state;
     this.portAddressesMax[port] = policy.addressesMax;
     this.vlans.configure(port, policy.vlan);
     this.meters.configure(port, policy);

@@ -157,6 +157,7 @@ class Reference {
         policy: OPEN_POLICY,
         bound: [],
         isQuarantined: false,
+        hasManyEnds: false,
         device: UDP_DEVICE,
         ingress,
       });

@@ -117,7 +117,7 @@ describe("changes", () => {
       "remote=10.0.0.9",
     );
     expect(added).toEqual({ code: 0, out: "", err: "" });
-    expect(harness.dataplane.ports.get("br0/client3")).toMatchObject({ vni: 4100, remote: "10.0.0.9" });
+    expect(harness.dataplane.ports.get("br0/client3")).toMatchObject({ vni: 4100, remotes: ["10.0.0.9"] });
     expect((await harness.run("port", "set", "br0", "client3", "vni=5", "local=10.0.0.1")).code).toBe(0);
     expect(harness.dataplane.applied.at(-1)).toMatchObject([
       { op: "set-port", port: { vni: 5, local: "10.0.0.1" } },

@@ -1,6 +1,7 @@
 // A data plane in memory: it keeps what it is told, refuses what contradicts it as the real one would, and reports the
 // figures that a test puts into it. Nothing is forwarded.
 import { isDeepStrictEqual } from "node:util";
+import { remoteText } from "../../src/dataplane/remotes.ts";
 import type {
   BridgeSpec,
   Change,
@@ -132,7 +133,8 @@ export class FakeDataplane implements Dataplane {
         type: port.type,
         mtuBytes: port.type === "tap" ? (port.mtuBytes ?? 1450) : 1450,
         vni: port.type === "vxlan" ? port.vni : null,
-        remote: port.type === "vxlan" ? port.remote : null,
+        remote: port.type === "vxlan" ? remoteText(port) : null,
+        hub: port.type === "vxlan" ? port.hub : null,
         local: port.type === "vxlan" ? port.local : null,
         dstport: port.type === "vxlan" ? port.dstport : null,
         outer: port.type === "vxlan" ? port.outer : null,
@@ -244,7 +246,7 @@ function selectedBy({ bridge, selectSrcPorts, selectDstPorts }: MirrorSpec): str
 }
 
 function tunnelOf(port: PortSpec): string {
-  return port.type === "vxlan" ? `${port.local} ${port.remote} ${port.vni}` : `device ${port.name}`;
+  return port.type === "vxlan" ? `${port.local} ${remoteText(port)} ${port.vni}` : `device ${port.name}`;
 }
 
 function add<T>(map: Map<string, T>, key: string, value: T): void {

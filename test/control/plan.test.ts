@@ -14,7 +14,10 @@ import { FakeDataplane } from "./fake-dataplane.ts";
 const PORT_NAMES = ["p0", "p1", "p2", "p3"];
 const TUNNELS = [1, 2, 3, 4, 5].map((vni) => ({
   vni,
-  remote: "10.0.0.1",
+  remotes: ["10.0.0.1"],
+  group: null,
+  any: null,
+  hub: null,
   local: null,
   dstport: 4789,
   outer: PLAIN_OUTER,
@@ -159,7 +162,10 @@ const vxlan = (name: string, vni: number): PortSpec => {
     bridge: "br0",
     name,
     vni,
-    remote: "10.0.0.1",
+    remotes: ["10.0.0.1"],
+    group: null,
+    any: null,
+    hub: null,
     local: null,
     dstport: 4789,
     outer: PLAIN_OUTER,

@@ -103,7 +103,7 @@ test.each<[string, Call, RegExp]>([
     /argument 4: expected an integer within/,
   ],
   ["more jobs than the table holds", (addon) => addon.copyFrames(BYTES, BYTES, WORDS, 22), /argument 4/],
-  ["a port beyond 65535", (addon) => addon.udpOpen(0, WORDS, 65_536, 0, 0, 0), /argument 3/],
+  ["a port beyond 65535", (addon) => addon.udpOpen(0, WORDS, 65_536, 0, 0, 0, 0), /argument 3/],
   ["an empty name", (addon) => addon.tapOpen(""), /argument 1: expected a name/],
   ["a name too long for a device", (addon) => addon.tapOpen("x".repeat(16)), /argument 1: expected a name/],
   ["more arena than 1 GiB", (addon) => addon.arenaMap((1 << 30) + 1), /argument 1/],
@@ -114,7 +114,7 @@ test.each<[string, Call, RegExp]>([
 
 test.each<[string, Call, string | RegExp]>([
   ["an arena of nothing", (addon) => addon.arenaMap(0), "EINVAL"],
-  ["an address of three words", (addon) => addon.udpOpen(0, WORDS.subarray(0, 3), 0, 0, 0, 0), "EINVAL"],
+  ["an address of three words", (addon) => addon.udpOpen(0, WORDS.subarray(0, 3), 0, 0, 0, 0, 0), "EINVAL"],
   [
     "a path from an address of three words",
     (addon) => addon.udpPathMtu(0, WORDS.subarray(0, 3), WORDS, 1),

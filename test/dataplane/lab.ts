@@ -32,6 +32,8 @@ import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reas
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { ANYONE } from "../../src/dataplane/ingress-table.ts";
+import { DESTINATIONS_MAX } from "../../src/dataplane/limits.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
@@ -56,6 +58,10 @@ export interface PortOptions {
   /** Name of the underlay socket, as in `LabOptions.underlays`. */
   readonly underlay?: string;
   readonly policy?: Partial<PortPolicy>;
+  /** Further VTEPs of the port. */
+  readonly ends?: readonly string[];
+  /** What is flooded goes to a group, and anyone may send. */
+  readonly isGroup?: boolean;
 }
 
 export interface BridgeOptions {
@@ -89,6 +95,8 @@ interface LabPort {
   readonly device: MemoryDevice;
   /** null = a TAP. */
   readonly ingress: { readonly remote: string; readonly vni: number } | null;
+  readonly ends: readonly { readonly destination: number; readonly remote: string }[];
+  readonly isGroup: boolean;
   policy: PortPolicy;
   bound: readonly FdbAddress[];
   isQuarantined: boolean;
@@ -124,6 +132,8 @@ export class Lab {
   private readonly sinks = new Map<string, MemorySink>();
   private readonly reported = new Map<number, number>();
   private devices = 0;
+  /** Destinations of further VTEPs come down from the table's end. */
+  private lastEnd = DESTINATIONS_MAX - 1;
 
   constructor(options: LabOptions) {
     const memory = {
@@ -163,7 +173,7 @@ export class Lab {
     this.apply({ op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu, guardsLoops } });
   }
 
-  addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay, policy }: PortOptions): void {
+  addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay, policy, ...more }: PortOptions): void {
     const index = this.allPorts.length + 1;
     const bare = name.startsWith("tap");
     const device = bare ? this.newDevice(false) : this.underlay(underlay ?? DEFAULT_UNDERLAY);
@@ -178,6 +188,8 @@ export class Lab {
       policy: { ...OPEN_POLICY, ...policy },
       bound: [],
       isQuarantined: false,
+      isGroup: more.isGroup ?? false,
+      ends: (more.ends ?? []).map((end) => ({ destination: this.lastEnd--, remote: end })),
     };
     this.ports.set(name, port);
     this.allPorts.push(port);
@@ -195,7 +207,7 @@ export class Lab {
     const port = this.port(name);
     this.loseDevice(name);
     this.apply({ op: "del-port", port: port.index });
-    this.apply(addPort(port, -1, null));
+    this.apply(addPort(port, -1, null, false));
   }
 
   /** The moment before the engine hears that a port is down. */
@@ -205,13 +217,37 @@ export class Lab {
 
   bringUp(name: string): void {
     const port = this.port(name);
-    const { index, destination, device, ingress } = port;
-    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
-    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
-    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU] = MTU_BYTES;
-    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_OVERHEAD] = OVERHEAD_IPV4_BYTES;
-    const from = ingress && { remote: parseAddress(ingress.remote).words, vni: ingress.vni };
-    this.apply(addPort(port, device.index, from));
+    const { index, destination, device, ingress, ends, isGroup } = port;
+    for (const at of [destination, ...ends.map((end) => end.destination)]) {
+      this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
+      this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
+      this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_MTU] = MTU_BYTES;
+      this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_OVERHEAD] = OVERHEAD_IPV4_BYTES;
+    }
+    const wordsOf = (remote: string): Int32Array => parseAddress(remote).words;
+    const from = ingress && { remote: isGroup ? ANYONE : wordsOf(ingress.remote), vni: ingress.vni };
+    this.apply(addPort(port, device.index, from, isGroup || ends.length > 0));
+    for (const end of ends) this.addEnd(port, end);
+  }
+
+  /** A VTEP of a group has become known. */
+  learnEnd(name: string, remote: string): void {
+    const port = this.port(name) as LabPort & { ends: { destination: number; remote: string }[] };
+    port.ends.push({ destination: this.lastEnd--, remote });
+    this.bringUp(name);
+  }
+
+  private addEnd(port: LabPort, { destination, remote }: LabPort["ends"][number]): void {
+    const { index, device, ingress, isGroup } = port;
+    this.apply({
+      op: "add-end",
+      port: index,
+      destination,
+      device: device.index,
+      remote: parseAddress(remote).words,
+      vni: (ingress as NonNullable<typeof ingress>).vni,
+      floods: !isGroup,
+    });
   }
 
   /** The way to a port is narrower or wider than MTU_BYTES, the encapsulation included. */
@@ -347,7 +383,7 @@ export class Lab {
 
   /** The same, frame by frame, in the order of the devices. */
   departures(): Departure[] {
-    const byDestination = new Map(this.allPorts.map((port) => [port.destination, port.name]));
+    const byDestination = this.namesByDestination();
     return Array.from(this.allDevices()).flatMap((device) =>
       device.departures.splice(0).map(({ destination, bytes, row }) => {
         return { port: byDestination.get(destination) as string, bytes, row };
@@ -379,7 +415,7 @@ export class Lab {
   fdb(bridge = DEFAULT_BRIDGE): string[] {
     const memory = this.bridges.get(bridge) as FdbMemory;
     const entries = new Fdb(memory, this.destinations, this.counters).entries();
-    const byDestination = new Map(this.allPorts.map((port) => [port.destination, port.name]));
+    const byDestination = this.namesByDestination();
     return entries
       .map((entry) => {
         const mac = formatMac(entry.macHigh, entry.macLow);
@@ -473,6 +509,16 @@ export class Lab {
     return new Set([...this.underlays.values(), ...this.allPorts.map((port) => port.device)]);
   }
 
+  /** A port, or `port remote` for a further VTEP of it. */
+  private namesByDestination(): Map<number, string> {
+    return new Map(
+      this.allPorts.flatMap(({ name, destination, ends }): [number, string][] => [
+        [destination, name],
+        ...ends.map((end): [number, string] => [end.destination, `${name} ${end.remote}`]),
+      ]),
+    );
+  }
+
   private port(name: string): LabPort {
     const port = this.ports.get(name);
     if (!port) throw new Error(`the lab has no port ${name}`);
@@ -496,7 +542,9 @@ function addPort(
   port: LabPort,
   device: number,
   ingress: { readonly remote: Int32Array; readonly vni: number } | null,
+  hasManyEnds: boolean,
 ): Command<MemoryDevice, never> {
   const { bridge, index, destination, policy, bound, isQuarantined } = port;
-  return { op: "add-port", bridge, port: index, destination, policy, bound, isQuarantined, device, ingress };
+  const place = { bridge, port: index, destination, device, ingress, hasManyEnds };
+  return { op: "add-port", ...place, policy, bound, isQuarantined };
 }

@@ -172,5 +172,6 @@ export class WorkersLab {
 /** A port, its destination and its device have one number, but that ports begin with 1. */
 function portCommand(index: number): Command<MemoryDevice, never> {
   const place = { bridge: BRIDGE, port: index + 1, destination: index, device: index };
-  return { op: "add-port", ...place, policy: OPEN_POLICY, bound: [], isQuarantined: false, ingress: null };
+  const usual = { policy: OPEN_POLICY, bound: [], isQuarantined: false, hasManyEnds: false };
+  return { op: "add-port", ...place, ...usual, ingress: null };
 }

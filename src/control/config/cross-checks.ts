@@ -2,6 +2,7 @@
 // the faults it finds, so one reading reports them all.
 import { isIP } from "node:net";
 import { SOURCE_PORTS } from "../../dataplane/limits.ts";
+import { anyAddressOf, dividedGroups, duplicateTunnels, farSideFaults } from "./far-side-checks.ts";
 import { type Fault, type Path, pathText } from "./fault.ts";
 import { filterFaults } from "./filter.ts";
 import { usOf } from "./impairment.ts";
@@ -18,8 +19,9 @@ export function crossCheck(config: Config, portDeclared: PortDeclared): Fault[] 
   return [
     ...tooMany(config),
     ...tooFewSourcePorts(config),
-    ...mixedFamilies(config),
-    ...duplicateTunnels(config),
+    ...vxlanPorts(config).flatMap(({ path, value }) => farSideFaults(path, value, config.underlay.local)),
+    ...duplicateTunnels(config, vxlanPorts(config)),
+    ...dividedGroups(config, vxlanPorts(config)),
     ...optionsOfTheOtherFamily(config),
     ...badDeviceNames(config),
     ...duplicateDevices(config),
@@ -94,28 +96,6 @@ function tooFewSourcePorts({ underlay: { srcport, workers } }: Config): Fault[] 
   return [{ path: ["underlay", "srcport"], expected, got: srcport }];
 }
 
-function mixedFamilies(config: Config): Fault[] {
-  return vxlanPorts(config).flatMap(({ path, value }): Fault[] => {
-    const local = value.local ?? config.underlay.local;
-    if (local === undefined || sameFamily(local, value.remote)) return [];
-    const expected = `an address of the same family as local ${local}`;
-    const remedy = value.local === undefined ? "local is the underlay's; give the port one of its own" : null;
-    return [{ path: [...path, "remote"], expected, got: value.remote, ...(remedy && { remedy }) }];
-  });
-}
-
-/** A received datagram must belong to exactly one port: (local, remote, VNI) is the key of the data plane. */
-function duplicateTunnels(config: Config): Fault[] {
-  const key = ({ value }: Placed<VxlanPortConfig>) =>
-    `${value.local ?? config.underlay.local ?? "any"} ${value.remote} ${value.vni}`;
-  return duplicates(vxlanPorts(config), key).map(({ item, first }) => ({
-    path: item.path,
-    expected: "another local, remote or vni",
-    got: `those of ${pathText(first.path)}: vni ${item.value.vni} remote ${item.value.remote}`,
-    atKey: true,
-  }));
-}
-
 /** Options of outer headers that only IPv4 or only IPv6 has. */
 const FAMILY_OPTIONS = [
   ["df", 4],
@@ -126,12 +106,13 @@ const FAMILY_OPTIONS = [
 
 function optionsOfTheOtherFamily(config: Config): Fault[] {
   return vxlanPorts(config).flatMap(({ path, value }) => {
-    const family = isIP(value.remote);
+    const address = anyAddressOf(value) ?? value.local ?? config.underlay.local;
+    const family = address === undefined ? 4 : isIP(address);
     return FAMILY_OPTIONS.filter(([option, of]) => value[option] !== undefined && of !== family).map(
       ([option, of]) => ({
         path: [...path, option],
         expected: `an IPv${of} remote beside it`,
-        got: `remote ${value.remote}`,
+        got: address ?? "none",
         atKey: true,
       }),
     );
@@ -307,7 +288,7 @@ function loopingCollectors(config: Config): Fault[] {
     const { vxlan: remote, vni, dstport = limit.VXLAN_DSTPORT_DEFAULT } = output;
     const port = vxlanPorts(config).find(
       ({ value }) =>
-        value.remote === remote &&
+        [value.remote, ...(value.remotes ?? [])].includes(remote) &&
         value.vni === vni &&
         (value.dstport ?? config.underlay.dstport) === dstport,
     );

@@ -50,8 +50,3 @@ export function valueAt(root: unknown, path: Path): unknown {
     return (value as Record<string | number, unknown>)[segment];
   }, root);
 }
-
-/** True if `path` is `prefix` or lies below it. */
-export function isBelow(path: Path, prefix: Path): boolean {
-  return prefix.every((segment, index) => path[index] === segment);
-}

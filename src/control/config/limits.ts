@@ -22,6 +22,16 @@ export const VNI_MAX = 2 ** 24 - 1;
 export const VXLAN_DSTPORT_DEFAULT = 4789;
 export const VXLAN_SRCPORT_DEFAULT = `${tables.DYNAMIC_PORTS.min}-${tables.DYNAMIC_PORTS.max}`;
 export const VLAN_MAX = 4094;
+/** As with the kernel's vxlan: no router passes it on. */
+export const GROUP_TTL_DEFAULT = 1;
+/** Of one port with a list of them. */
+export const REMOTES_MAX = 1024;
+/** Networks in a list of who is allowed. */
+export const ALLOW_MAX = 256;
+/** Ports in the place of one hub. */
+export const VTEPS_DEFAULT = 256;
+export const VTEPS_MAX = PORTS_MAX;
+export const IDLE_SECONDS_DEFAULT = 300;
 
 /** Linux: IFNAMSIZ 16, the closing zero included. */
 export const DEVICE_NAME_CHARACTERS_MAX = 15;

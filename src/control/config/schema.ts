@@ -12,13 +12,16 @@ import {
   duration,
   filterText,
   flag,
+  groupAddress,
   hops,
   interfaceAddress,
   listen,
   name,
   nameKey,
+  network,
   oneOrMany,
   portRange,
+  remote,
   rotateBytes,
   snaplen,
   unicastAddress,
@@ -108,7 +111,16 @@ const outer = {
 const vxlanPort = mapping({
   type: z.literal("vxlan"),
   vni,
-  remote: unicastAddress,
+  /** Of these one: a VTEP or any, several, a group (far-side-checks.ts). */
+  remote: remote.optional(),
+  remotes: oneOrMany(unicastAddress, limit.REMOTES_MAX).optional(),
+  group: groupAddress.optional(),
+  /** Of a group: the device on which it is joined. */
+  dev: deviceName.optional(),
+  /** Of any: who may come, how many, and after which silence they have to come again. */
+  allow: oneOrMany(network, limit.ALLOW_MAX).optional(),
+  max_vteps: whole(1, limit.VTEPS_MAX).optional(),
+  idle: duration.optional(),
   /** Left out: the underlay's. */
   local: unicastAddress.optional(),
   /** Left out: the underlay's. */

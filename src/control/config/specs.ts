@@ -1,11 +1,17 @@
 // A Config in the words of the data plane: defaults of the underlay resolved, units in the names.
-import type { BridgeSpec, FilterSpec, MirrorSpec, PortSpec } from "../../dataplane/spec.ts";
+import type { BridgeSpec, FilterSpec, MirrorSpec, PortSpec, VxlanPortSpec } from "../../dataplane/spec.ts";
 import { outerOf } from "../outer-words.ts";
 import { policyOf } from "../policy-words.ts";
 import { filterProgram } from "./filter.ts";
 import { impairmentOf } from "./impairment.ts";
-import { ROTATE_FILES_DEFAULT, VXLAN_DSTPORT_DEFAULT } from "./limits.ts";
-import type { BridgeConfig, Config, MirrorConfig, PortConfig } from "./schema.ts";
+import {
+  GROUP_TTL_DEFAULT,
+  IDLE_SECONDS_DEFAULT,
+  ROTATE_FILES_DEFAULT,
+  VTEPS_DEFAULT,
+  VXLAN_DSTPORT_DEFAULT,
+} from "./limits.ts";
+import type { BridgeConfig, Config, MirrorConfig, PortConfig, VxlanPortConfig } from "./schema.ts";
 import { boundAddressOf } from "./values.ts";
 
 /** Everything the data plane has to be told, flat and in the order of the file. */
@@ -54,10 +60,10 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
     bridge,
     name,
     vni: port.vni,
-    remote: port.remote,
+    ...farSide(port),
     local: port.local ?? underlay.local ?? null,
     dstport: port.dstport ?? underlay.dstport,
-    outer: outerOf(port),
+    outer: outerOf(port.group === undefined ? port : { ttl: GROUP_TTL_DEFAULT, ...port }),
     policy: policyOf(port),
     ...impairmentsOf(port),
     fdb: (port.fdb ?? []).map(boundAddressOf),
@@ -66,6 +72,19 @@ function portSpec({ underlay }: Config, bridge: string, name: string, port: Port
 
 function impairmentsOf(port: PortConfig): Pick<PortSpec, "impairIn" | "impairOut"> {
   return { impairIn: impairmentOf(port.impair_in), impairOut: impairmentOf(port.impair_out) };
+}
+
+function farSide(port: VxlanPortConfig): Pick<VxlanPortSpec, "remotes" | "group" | "any" | "hub"> {
+  const { remote, remotes, group, dev, allow, max_vteps: vtepsMax, idle } = port;
+  const isHub = remote === "any";
+  return {
+    remotes: remotes ?? (remote === undefined || isHub ? [] : [remote]),
+    group: group === undefined || dev === undefined ? null : { address: group, dev },
+    any: isHub
+      ? { allow: allow ?? [], vtepsMax: vtepsMax ?? VTEPS_DEFAULT, idleSeconds: idle ?? IDLE_SECONDS_DEFAULT }
+      : null,
+    hub: null,
+  };
 }
 
 function mirrorSpec(bridge: string, name: string, mirror: MirrorConfig): MirrorSpec {

@@ -2,15 +2,14 @@
 // here. When the form is faulty somewhere, the well-formed rest is still cross-checked, so that one reading suffices.
 import type * as z from "zod";
 import { crossCheck } from "./cross-checks.ts";
+import { missingFarSides } from "./far-side-checks.ts";
 import { describe, type Fault, faultText, type Path, valueAt } from "./fault.ts";
-import { findLater } from "./later.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export type Validated = { readonly config: Config } | { readonly faults: readonly Fault[] };
 
 /** Reads a document of any shape. */
 export function validate(root: unknown): Validated {
-  const later = findLater(root);
   const parsed = configSchema.safeParse(root);
   const formFaults = parsed.success ? [] : parsed.error.issues.flatMap((issue) => faultsOf(issue, root));
   const wellFormed = parsed.success ? parsed.data : salvage(root, formFaults);
@@ -22,7 +21,7 @@ export function validate(root: unknown): Validated {
       : crossCheck(wellFormed, portDeclared).map((fault) => {
           return { ...fault, path: withoutListOfOne(fault.path, root) };
         });
-  const faults = [...later.faults, ...formFaults.filter(({ path }) => !later.covers(path)), ...crossFaults];
+  const faults = [...formFaults, ...missingFarSides(root), ...crossFaults];
   if (parsed.success && faults.length === 0) return { config: parsed.data };
   return { faults: distinct(faults) };
 }

@@ -155,12 +155,14 @@ function bounded(value: number | undefined, max: number): number | undefined {
 }
 
 /** A unicast IPv4 or IPv6 address, in its canonical spelling. */
-export const unicastAddress = parsed("a unicast IPv4 or IPv6 address", (value) => {
+export const unicastAddress = parsed("a unicast IPv4 or IPv6 address", canonicalUnicast);
+
+function canonicalUnicast(value: unknown): string | undefined {
   // isIP first: ipaddr.js also takes spellings such as 0x7f.1, which would surprise.
   if (typeof value !== "string" || isIP(value) === 0 || value.includes("%")) return undefined;
   const address = ipaddr.parse(value);
   return isUnicast(address) ? address.toString() : undefined;
-});
+}
 
 /** The same over IPv4 alone. */
 export const unicastIpv4 = parsed("a unicast IPv4 address", (value) =>
@@ -172,6 +174,31 @@ function isUnicast(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
 }
 
 const ADDRESS_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
+
+/** The other VTEP of a port, or `any`. */
+export const REMOTE_EXPECTED = "a unicast IPv4 or IPv6 address, or any";
+export const remote = parsed(REMOTE_EXPECTED, (value) => (value === "any" ? "any" : canonicalUnicast(value)));
+
+/** A multicast group, in its canonical spelling. */
+export const groupAddress = parsed("a multicast address such as 239.1.1.1 or ff05::100", (value) => {
+  if (typeof value !== "string" || isIP(value) === 0 || value.includes("%")) return undefined;
+  const address = ipaddr.parse(value);
+  return address.range() === "multicast" ? address.toString() : undefined;
+});
+
+/** `10.122.0.0/16`: a network, without bits beyond its length. */
+export const network = parsed(
+  "a network such as 10.122.0.0/16 or fd00::/8, no bit set beyond its length",
+  (value) => {
+    const [address = "", prefix = "", ...rest] = typeof value === "string" ? value.split("/") : [];
+    const bits = ADDRESS_BITS[isIP(address)] ?? 0;
+    if (bits === 0 || rest.length > 0 || address.includes("%")) return undefined;
+    if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) return undefined;
+    const [kind, text] = [bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6, `${address}/${Number(prefix)}`];
+    const first = kind.networkAddressFromCIDR(text).toString();
+    return first === ipaddr.parse(address).toString() ? `${first}/${Number(prefix)}` : undefined;
+  },
+);
 
 /** `192.168.0.103/24` or `fd00::103/64`: an address and the length of its network. */
 export const interfaceAddress = parsed(

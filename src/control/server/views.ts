@@ -89,6 +89,7 @@ function portView(port: PortStatus) {
     mtu: port.mtuBytes,
     vni: port.vni,
     remote: port.remote,
+    hub: port.hub,
     local: port.local,
     dstport: port.dstport,
     ...outerWords(port.outer),

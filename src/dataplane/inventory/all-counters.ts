@@ -24,6 +24,11 @@ export class AllCounters {
     for (const table of this.tables) table.fill(0, at, at + count);
   }
 
+  /** Adds `count` counters from `from` to those from `to`, which no worker writes. */
+  add(from: number, to: number, count: number): void {
+    for (let i = 0; i < count; i++) this.tables[0][to + i] += this.sumOf(from + i);
+  }
+
   /**
    * The sums of now; the table is good until the next call. Every worker forgets an address in its own FDB: that counts
    * once, where it is looked at, which is in the first worker's.

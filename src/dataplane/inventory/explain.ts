@@ -1,5 +1,6 @@
 // What went wrong with the system: why, and the remedy; in one sentence where it is logged, apart where `vxswitch doctor`
 // lists them.
+import type { GroupSpec } from "../spec.ts";
 import { errorCode } from "../system-error.ts";
 import { kernelVxlanDevices, udpPortHolder } from "./port-holder.ts";
 
@@ -17,6 +18,19 @@ export function sentence({ why, remedy }: Fault): string {
 /** Why the UDP socket of a VTEP could not be opened. */
 export function explainSocket(error: unknown, local: string | null, port: number): string {
   return sentence(socketFault(error, local, port));
+}
+
+/** Why a multicast group could not be joined. */
+export function explainGroup(error: unknown, { address, dev }: GroupSpec, port: number): string {
+  switch (errorCode(error)) {
+    case "ENODEV":
+    case "ENXIO":
+      return `the group ${address} cannot be joined: there is no network device ${dev}; 'ip link' lists them`;
+    case "EADDRINUSE":
+      return sentence(takenFault(`UDP port ${port} at ${address}`, port));
+    default:
+      return `the group ${address} cannot be joined on ${dev}: ${textOf(error)}`;
+  }
 }
 
 /** Why a TAP device could not be made. */

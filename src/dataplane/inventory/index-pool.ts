@@ -12,6 +12,10 @@ export class IndexPool {
     for (let index = end - 1; index >= first; index--) this.free.push(index);
   }
 
+  get hasRoom(): boolean {
+    return this.free.length > 0;
+  }
+
   /** Throws when all are taken: validation keeps configurations within the limits. */
   take(): number {
     const index = this.free.pop();

@@ -6,7 +6,7 @@ import type { MirrorCommand } from "../engine.ts";
 import { allocateMirrorQueue, type MirrorQueueMemory } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
 import { MIRRORS_MAX } from "../limits.ts";
-import type { MirrorSpec } from "../spec.ts";
+import type { MirrorSpec, PortSpec } from "../spec.ts";
 import type { SinkOutput } from "../threads/forwarding-worker.ts";
 import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from "../threads/mirror-worker.ts";
 import { SupervisedThread } from "../threads/supervised-thread.ts";
@@ -15,7 +15,6 @@ import type { AllCounters } from "./all-counters.ts";
 import { textOf } from "./explain.ts";
 import { IndexPool } from "./index-pool.ts";
 import { type OpenOutput, openOutput } from "./mirror-outputs.ts";
-import type { Port } from "./port.ts";
 import type { Ports } from "./ports.ts";
 import { Retry } from "./retry.ts";
 
@@ -161,7 +160,9 @@ export class Mirrors {
   private selection({ index, spec, queues }: MirrorRecord): MirrorCommand<PerWorker<SinkOutput>> {
     const ports = Array.from(this.options.ports.all()).filter((port) => port.spec.bridge === spec.bridge);
     const named = (names: readonly string[]): number[] =>
-      ports.filter((port: Port) => names.includes(port.spec.name)).map((port) => port.index);
+      ports
+        .filter(({ spec }) => namesOf(spec).some((name) => names.includes(name)))
+        .map(({ index }) => index);
     const all = ports.map((port) => port.index);
     return {
       index,
@@ -191,4 +192,9 @@ function openRequest(
   again: boolean,
 ): MirrorRequest {
   return { op: "add", index, name: spec.name, queues, snaplenBytes: spec.snaplenBytes, again, output };
+}
+
+/** A port that stands in the place of a hub is meant by its name too. */
+function namesOf(port: PortSpec): string[] {
+  return port.type === "vxlan" && port.hub !== null ? [port.name, port.hub] : [port.name];
 }

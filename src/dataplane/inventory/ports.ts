@@ -4,32 +4,20 @@ import { isDeepStrictEqual } from "node:util";
 import { parseAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
-import {
-  DESTINATION_ADDRESS,
-  DESTINATION_DEVICE,
-  DESTINATION_MTU,
-  DESTINATION_OVERHEAD,
-  DESTINATION_PORT,
-  DESTINATION_SHIFT,
-  DESTINATION_UDP_PORT,
-  DESTINATION_VNI,
-} from "../destinations.ts";
-import { openRouteKernel } from "../io/next-hop.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
-import { DESTINATIONS_MAX, DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
-import { fixedMarks } from "../outer-options.ts";
-import type { PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
+import { DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
+import type { AnySpec, PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
+import { Ends, MTU_DEFAULT_BYTES } from "./ends.ts";
 import { textOf } from "./explain.ts";
+import { Groups } from "./groups.ts";
 import { IndexPool } from "./index-pool.ts";
-import { NextHops } from "./next-hops.ts";
-import { refreshChecksums, writeOuter } from "./outer-rows.ts";
-import { Paths } from "./paths.ts";
-import { deviceOf, NO_DEVICE, type Opened, type Port } from "./port.ts";
+import { refreshChecksums } from "./outer-rows.ts";
+import { deviceOf, type Opened, type Port } from "./port.ts";
 import {
-  addPortCommand,
+  addPortCommands,
   deviceCommands,
   impairCommands,
   portCommands,
@@ -37,12 +25,10 @@ import {
 } from "./port-commands.ts";
 import { type LoopEvidence, Quarantine } from "./quarantine.ts";
 import { Retry } from "./retry.ts";
-import { Rings, type RingVtep } from "./rings.ts";
+import { Rings } from "./rings.ts";
 import { changeAddresses, makeTap } from "./taps.ts";
 import { Underlays } from "./underlays.ts";
 
-/** What a TAP carries while no VXLAN port tells a path MTU; also what a path is taken for until the kernel has a route. */
-const MTU_DEFAULT_BYTES = 1500;
 const MTU_MAX_BYTES = 65_521;
 /** How soon a change of the next hop is heard of. */
 const LOOK_EVERY_MS = 100;
@@ -64,13 +50,11 @@ export interface PortsOptions {
 
 export class Ports {
   readonly underlays: Underlays;
-  readonly hops = new NextHops(openRouteKernel());
-  readonly paths: Paths;
+  readonly groups: Groups;
+  readonly ends: Ends;
   readonly rings: Rings;
   private readonly ports = new Map<string, Port>();
-  private readonly byDestination = new Map<number, Port>();
   private readonly portIndices = new IndexPool("ports", 1, PORTS_MAX);
-  private readonly destinationIndices = new IndexPool("destinations", 0, DESTINATIONS_MAX);
   private readonly deviceIndices = new IndexPool("devices", 0, DEVICES_MAX);
   private readonly options: PortsOptions;
   private readonly timer: NodeJS.Timeout;
@@ -79,9 +63,9 @@ export class Ports {
     this.options = options;
     const { bufferBytes, workers, sourcePorts } = options;
     this.underlays = new Underlays(this.deviceIndices, bufferBytes, workers, sourcePorts);
-    this.paths = new Paths(options.destinations, options.isFast);
-    this.hops.onChange((destination) => this.refreshPath(destination));
-    this.timer = setInterval(() => this.hops.look(), LOOK_EVERY_MS);
+    this.groups = new Groups(this.deviceIndices, this.underlays, bufferBytes, workers);
+    this.ends = new Ends(options.destinations, options.isFast);
+    this.timer = setInterval(() => this.ends.hops.look(), LOOK_EVERY_MS);
     this.timer.unref();
     this.rings = new Rings({ ...options, deviceIndices: this.deviceIndices, enabled: options.isFast });
   }
@@ -94,24 +78,37 @@ export class Ports {
     return this.ports.get(`${bridge}/${name}`);
   }
 
-  ofDestination(destination: number): Port | undefined {
-    return this.byDestination.get(destination);
+  /** For one more. */
+  get hasRoom(): boolean {
+    return this.portIndices.hasRoom && this.ends.hasRoom;
+  }
+
+  /** The ports that stand in the place of a hub. */
+  childrenOf({ bridge, name }: PortSpec): Port[] {
+    return Array.from(this.ports.values()).filter(
+      ({ spec }) => spec.type === "vxlan" && spec.bridge === bridge && spec.hub === name,
+    );
+  }
+
+  /** What the hub of such a port says of it. */
+  hubOf({ bridge, hub }: VxlanPortSpec): AnySpec {
+    const spec = this.find(bridge, hub as string)?.spec;
+    if (spec?.type !== "vxlan" || spec.any === null) throw new Error(`no hub ${bridge}/${hub}`);
+    return spec.any;
   }
 
   async add(bridge: number, spec: PortSpec): Promise<void> {
-    const port: Port = {
+    const port = this.ends.take({
       index: this.portIndices.take(),
       bridge,
-      destination: this.destinationIndices.take(),
       spec,
       opened: null,
       reason: "",
       retry: new Retry(),
       quarantine: new Quarantine(),
-    };
+    });
     this.options.counters.clear(portCounter(port.index), PORT_COUNTERS);
     this.ports.set(`${spec.bridge}/${spec.name}`, port);
-    this.byDestination.set(port.destination, port);
     await this.open(port);
   }
 
@@ -121,6 +118,7 @@ export class Ports {
     if (!port) throw new Error(`no port ${spec.bridge}/${spec.name}`);
     const before = port.spec;
     port.spec = spec;
+    if (before.type === "vxlan" && before.any !== null) await this.setChildren(before, spec);
     if (port.opened?.type === "tap" && spec.type === "tap" && before.type === "tap") {
       changeAddresses(before, spec);
       await this.refreshTap(port);
@@ -130,25 +128,38 @@ export class Ports {
       return;
     }
     if (port.opened?.type === "vxlan") {
-      writeOuter(this.options.destinations, port);
-      refreshChecksums(this.underlays, port.opened.underlay, this.all());
-      this.refreshPath(port.destination);
+      this.ends.rewrite(port);
+      refreshChecksums(this.underlays, port.opened, this.all());
     }
-    await this.options.send([
-      unbindCommand(port, before.fdb),
-      addPortCommand(port),
-      ...impairCommands(port, before),
-    ]);
+    const unbind = unbindCommand(port, before.fdb);
+    await this.options.send([unbind, ...addPortCommands(port), ...impairCommands(port, before)]);
   }
 
   async del(bridge: string, name: string): Promise<void> {
     const port = this.find(bridge, name);
     if (!port) throw new Error(`no port ${bridge}/${name}`);
+    for (const child of this.childrenOf(port.spec)) await this.del(bridge, child.spec.name);
     await this.close(port);
+    this.keepCounts(port);
     this.ports.delete(`${bridge}/${name}`);
-    this.byDestination.delete(port.destination);
     this.portIndices.give(port.index);
-    this.destinationIndices.give(port.destination);
+    this.ends.removeAll(port);
+  }
+
+  /** What a port in the place of a hub has counted stays with the hub, so that the account of the bridge does. */
+  private keepCounts({ index, spec }: Port): void {
+    const hub = spec.type === "vxlan" && spec.hub !== null && this.find(spec.bridge, spec.hub);
+    if (hub) this.options.counters.add(portCounter(index), portCounter(hub.index), PORT_COUNTERS);
+  }
+
+  /** The ports in the place of a hub follow it; where it opens anew, they come again. */
+  private async setChildren(before: VxlanPortSpec, hub: PortSpec): Promise<void> {
+    for (const { spec } of this.childrenOf(before)) {
+      const { bridge, name, remotes } = spec as VxlanPortSpec;
+      if (hub.type === "vxlan" && changesInPlace(before, hub))
+        await this.set({ ...hub, name, remotes, any: null, hub: hub.name });
+      else await this.del(bridge, name);
+    }
   }
 
   /**
@@ -159,28 +170,27 @@ export class Ports {
     port.quarantine.begin(monotonicMs(), forMs, evidence);
     port.reason = `quarantined for ${Math.round(forMs / 1000)} s, ${reason}`;
     this.options.onEvent("warn", `port ${port.spec.bridge}/${port.spec.name} is ${port.reason}`);
-    this.writeDevice(port);
+    this.ends.writeDevices(port);
     const flush = { op: "fdb-flush", bridge: port.bridge, port: null, statics: false } as const;
-    await this.options.send([addPortCommand(port), flush]);
+    await this.options.send([...addPortCommands(port), flush]);
   }
 
   /** What is open by way of a device at this moment. */
   openOn(device: number): Opened[] {
-    return Array.from(this.ports.values()).flatMap((port) =>
-      port.opened !== null && deviceOf(port) === device ? [port.opened] : [],
-    );
+    return Array.from(this.ports.values()).flatMap((port) => {
+      const { opened } = port;
+      const isThere =
+        deviceOf(port) === device || (opened?.type === "vxlan" && opened.group?.device === device);
+      return opened !== null && isThere ? [opened] : [];
+    });
   }
 
   /** What was open by way of a device stopped working: its ports go down, once for all workers, and are tried again. */
   async failed(broken: readonly Opened[], errno: number): Promise<void> {
     for (const port of this.ports.values()) {
       if (port.opened === null || !broken.includes(port.opened)) continue;
-      await this.close(port);
-      await this.options.send(portCommands(port, this.options.workers));
-      this.fail(
-        port,
-        `${port.spec.name} has failed (errno ${errno}): the device was removed or its descriptor is broken`,
-      );
+      const why = "the device was removed or its descriptor is broken";
+      await this.takeDown(port, `${port.spec.name} has failed (errno ${errno}): ${why}`);
     }
   }
 
@@ -188,14 +198,14 @@ export class Ports {
   async maintain(): Promise<void> {
     const nowMs = monotonicMs();
     // A path MTU that the kernel learns from a router is announced to nobody.
-    this.hops.refreshSome(PATHS_A_SECOND);
+    this.ends.hops.refreshSome(PATHS_A_SECOND);
     for (const port of this.ports.values()) {
       if (port.quarantine.isDue(nowMs)) await this.endQuarantine(port);
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
-      else if (port.opened !== null) this.refreshPath(port.destination);
+      else if (port.opened !== null) await this.lookAfter(port);
     }
-    if (this.options.isFast) this.hops.keepAlive((destination) => this.sentFrames(destination));
-    this.paths.sweep();
+    if (this.options.isFast) this.ends.hops.keepAlive((destination) => this.sentFrames(destination));
+    this.ends.paths.sweep();
     await this.refreshTaps();
     await this.updateRings();
   }
@@ -207,32 +217,19 @@ export class Ports {
 
   /** Lets the rings know which VTEPs are reached by which devices. */
   async updateRings(): Promise<void> {
-    const wanted: RingVtep[] = [];
-    for (const { destination, opened } of this.ports.values()) {
-      if (opened?.type !== "vxlan") continue;
-      const hop = this.hops.hop(destination);
-      if (!hop?.isEthernet) continue;
-      const { ifindex, device: deviceName, source: local } = hop;
-      const { port, device: underlay, isWildcard } = opened.underlay;
-      wanted.push({ ifindex, deviceName, local, port, underlay, isWildcard });
-    }
-    await this.rings.update(wanted);
-  }
-
-  pathMtuBytes(port: Port): number {
-    return this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU];
+    await this.rings.update(Array.from(this.ports.values()).flatMap((port) => this.ends.ringVteps(port)));
   }
 
   /** What the overlay may carry through a port. */
   mtuBytes(port: Port): number {
     if (port.opened?.type === "tap") return port.opened.mtuBytes;
     if (port.opened?.type !== "vxlan") return 0;
-    return this.pathMtuBytes(port) - overheadBytes(port.opened.underlay.ipv6);
+    return this.ends.pathMtuBytes(port) - overheadBytes(port.opened.underlay.ipv6);
   }
 
   /** Everything that a new engine must be told about devices and ports. */
   commands(): ForwardingCommand[] {
-    const commands = [...this.underlays.commands(), ...this.rings.commands()];
+    const commands = [...this.underlays.commands(), ...this.groups.commands(), ...this.rings.commands()];
     for (const port of this.ports.values()) commands.push(...portCommands(port, this.options.workers));
     return commands;
   }
@@ -240,26 +237,39 @@ export class Ports {
   /** The process ends: devices go with their descriptors. */
   closeAll(): void {
     clearInterval(this.timer);
-    this.hops.close();
     for (const { opened } of this.ports.values()) if (opened?.type === "tap") closeTap(opened.fd);
     this.rings.closeAll();
+    this.groups.closeAll();
     this.underlays.closeAll();
-    this.paths.closeAll();
+    this.ends.closeAll();
+  }
+
+  /** Takes down a port that does not work any more; it is tried again. */
+  private async takeDown(port: Port, reason: string): Promise<void> {
+    await this.close(port);
+    await this.options.send(portCommands(port, this.options.workers));
+    this.fail(port, reason);
+  }
+
+  private async lookAfter(port: Port): Promise<void> {
+    const group = port.opened?.type === "vxlan" ? port.opened.group : null;
+    if (group === null || this.groups.isJoined(group)) this.ends.refresh(port);
+    else await this.takeDown(port, `the network device ${group.spec.dev} is gone, or another one`);
   }
 
   private async endQuarantine(port: Port): Promise<void> {
     port.quarantine.end();
     if (port.opened !== null) port.reason = "";
     this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is quarantined no longer`);
-    this.writeDevice(port);
-    await this.options.send([addPortCommand(port)]);
+    this.ends.writeDevices(port);
+    await this.options.send(addPortCommands(port));
   }
 
   private async open(port: Port): Promise<void> {
     port.quarantine.end();
     try {
       port.opened =
-        port.spec.type === "vxlan" ? this.openVxlan(port.spec) : this.openTap(port.spec, port.bridge);
+        port.spec.type === "vxlan" ? this.openVxlan(port, port.spec) : this.openTap(port.spec, port.bridge);
     } catch (error) {
       this.fail(port, textOf(error));
       await this.options.send(portCommands(port, this.options.workers));
@@ -269,9 +279,10 @@ export class Ports {
       this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is up again`);
     port.reason = "";
     port.retry.succeeded();
-    this.writeDestination(port);
-    if (port.opened.type === "vxlan") refreshChecksums(this.underlays, port.opened.underlay, this.all());
-    const devices = port.opened.type === "vxlan" ? this.underlays.commands() : [];
+    this.ends.writeAll(port);
+    const isVxlan = port.opened.type === "vxlan";
+    if (port.opened.type === "vxlan") refreshChecksums(this.underlays, port.opened, this.all());
+    const devices = isVxlan ? [...this.underlays.commands(), ...this.groups.commands()] : [];
     await this.options.send([...devices, ...portCommands(port, this.options.workers)]);
   }
 
@@ -281,36 +292,52 @@ export class Ports {
     }
     port.reason = reason;
     port.retry.failed(monotonicMs());
-    this.writeDestination(port);
+    this.ends.writeAll(port);
   }
 
   private async close(port: Port): Promise<void> {
     const { opened } = port;
     port.opened = null;
-    this.writeDestination(port);
+    this.ends.writeAll(port);
     const commands: ForwardingCommand[] = [{ op: "del-port", port: port.index }];
     if (opened === null) {
       await this.options.send(commands);
-      return;
-    }
-    const device = opened.type === "tap" ? opened.device : opened.underlay.device;
-    const last = opened.type === "tap" || this.underlays.release(opened.underlay);
-    if (opened.type === "vxlan") refreshChecksums(this.underlays, opened.underlay, this.all());
-    // No ring may name a device index that is about to become another's.
-    if (last && opened.type === "vxlan") await this.updateRings();
-    if (last) commands.push({ op: "del-device", device });
-    await this.options.send(commands);
-    if (opened.type === "tap") {
+    } else if (opened.type === "tap") {
+      await this.options.send([...commands, { op: "del-device", device: opened.device }]);
       closeTap(opened.fd);
-      this.deviceIndices.give(device);
-    } else if (last) {
-      this.underlays.close(opened.underlay);
+      this.deviceIndices.give(opened.device);
+    } else {
+      await this.closeVxlan(opened, commands);
     }
   }
 
-  private openVxlan(spec: VxlanPortSpec): Opened {
-    const remote = parseAddress(spec.remote);
-    return { type: "vxlan", underlay: this.underlays.acquire(spec.local, remote.ipv6, spec.dstport), remote };
+  private async closeVxlan(
+    { underlay, group }: Extract<Opened, { type: "vxlan" }>,
+    commands: ForwardingCommand[],
+  ): Promise<void> {
+    const lastOfGroup = group !== null && this.groups.release(group);
+    const last = this.underlays.release(underlay);
+    // No ring may name a device index that is about to become another's.
+    if (last) await this.updateRings();
+    if (lastOfGroup) commands.push({ op: "del-device", device: group.device });
+    if (last) commands.push({ op: "del-device", device: underlay.device });
+    else refreshChecksums(this.underlays, { underlay, group }, this.all());
+    await this.options.send(commands);
+    if (lastOfGroup) this.groups.close(group);
+    if (last) this.underlays.close(underlay);
+  }
+
+  private openVxlan(port: Port, spec: VxlanPortSpec): Opened {
+    const remotes = (spec.group === null ? spec.remotes : [spec.group.address]).map(parseAddress);
+    const underlay = this.underlays.acquire(spec.local, isIpv6(spec), spec.dstport);
+    try {
+      const group = spec.group === null ? null : this.groups.join(spec.group, underlay);
+      this.ends.fit(port, remotes, group !== null);
+      return { type: "vxlan", underlay, group };
+    } catch (error) {
+      if (this.underlays.release(underlay)) this.underlays.close(underlay);
+      throw error;
+    }
   }
 
   private openTap(spec: TapPortSpec, bridge: number): Opened {
@@ -342,57 +369,25 @@ export class Ports {
       return;
     }
     opened.mtuBytes = mtuBytes;
-    this.options.destinations[(port.destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
+    this.ends.writeTapMtu(port, mtuBytes);
     await this.options.send(deviceCommands(port, this.options.workers));
   }
 
-  /** Writes what the kernel knows by now of the way to the remote: its MTU, the next hop. */
-  private refreshPath(destination: number): void {
-    const port = this.byDestination.get(destination);
-    if (port?.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
-    const mtuBytes = this.hops.pathMtuBytes(destination);
-    if (mtuBytes > 0)
-      this.options.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU] = mtuBytes;
-    const { dstport: udpPort, vni, outer } = port.spec;
-    const end = { remote: port.opened.remote, udpPort, vni, ...fixedMarks(outer) };
-    this.paths.set(destination, this.hops.hop(destination), end);
-  }
-
   private sentFrames(destination: number): number {
-    const port = this.byDestination.get(destination);
+    const port = this.ends.portOf(destination);
     return port ? this.options.counters.sumOf(portCounter(port.index) + TX_PACKETS) : 0;
   }
+}
 
-  /** By which device frames reach the port: none while it is down or quarantined. */
-  private writeDevice(port: Port): void {
-    const at = port.destination << DESTINATION_SHIFT;
-    this.options.destinations[at + DESTINATION_DEVICE] = port.quarantine.isOn ? NO_DEVICE : deviceOf(port);
-  }
-
-  private writeDestination(port: Port): void {
-    const { destinations } = this.options;
-    const at = port.destination << DESTINATION_SHIFT;
-    destinations[at + DESTINATION_PORT] = port.index;
-    this.writeDevice(port);
-    this.hops.unwatch(port.destination);
-    this.paths.forget(port.destination);
-    destinations[at + DESTINATION_MTU] =
-      port.opened?.type === "tap" ? port.opened.mtuBytes : MTU_DEFAULT_BYTES;
-    destinations[at + DESTINATION_OVERHEAD] = 0;
-    if (port.opened?.type !== "vxlan" || port.spec.type !== "vxlan") return;
-    destinations.set(port.opened.remote.words, at + DESTINATION_ADDRESS);
-    destinations[at + DESTINATION_UDP_PORT] = port.spec.dstport;
-    destinations[at + DESTINATION_VNI] = port.spec.vni;
-    writeOuter(this.options.destinations, port);
-    destinations[at + DESTINATION_OVERHEAD] = overheadBytes(port.opened.underlay.ipv6);
-    this.hops.watch(port.destination, port.opened.underlay.local, port.opened.remote);
-    this.refreshPath(port.destination);
-  }
+/** Of its remotes, its group, itself or those whom a hub takes in; IPv4 where nothing tells. */
+function isIpv6({ remotes, group, local, any }: VxlanPortSpec): boolean {
+  const text = remotes[0] ?? group?.address ?? local ?? any?.allow[0] ?? "";
+  return text.includes(":");
 }
 
 /** Whether nothing of a port has to be opened anew. */
 function changesInPlace(before: PortSpec, after: PortSpec): boolean {
   const { policy, impairIn, impairOut, fdb } = before;
-  const outer = before.type === "vxlan" ? { outer: before.outer } : {};
-  return isDeepStrictEqual(before, { ...after, policy, impairIn, impairOut, fdb, ...outer });
+  const marks = before.type === "vxlan" ? { outer: before.outer, any: before.any } : {};
+  return isDeepStrictEqual(before, { ...after, policy, impairIn, impairOut, fdb, ...marks });
 }

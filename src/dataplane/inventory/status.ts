@@ -1,4 +1,5 @@
 // Turns the shared counters and the records of the control thread into the values that it shows. Reads only.
+import { formatAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import {
   bridgeCounter,
@@ -28,6 +29,7 @@ import {
 } from "../counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
 import type { Fdb } from "../fdb.ts";
+import { remoteText } from "../remotes.ts";
 import type {
   BridgeStatus,
   DropCounts,
@@ -68,7 +70,8 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     reason: port.reason,
     mtuBytes: ports.mtuBytes(port),
     vni: vxlan?.vni ?? null,
-    remote: vxlan?.remote ?? null,
+    remote: vxlan && remoteText(vxlan),
+    hub: vxlan?.hub ?? null,
     local: vxlan?.local ?? null,
     dstport: vxlan?.dstport ?? null,
     outer: vxlan?.outer ?? null,
@@ -122,32 +125,29 @@ function outputText(output: MirrorOutputSpec): string {
   }
 }
 
-/** One row for each remote VTEP, with the VNIs that join it. */
+/** One row for each remote VTEP or group, with the VNIs that join it. */
 export function vtepStatus(ports: Ports): VtepStatus[] {
   const rows = new Map<string, VtepStatus & { vnis: number[] }>();
-  for (const port of ports.all()) {
-    if (port.spec.type !== "vxlan") continue;
-    const { remote, local, dstport, vni } = port.spec;
-    const key = `${remote} ${local} ${dstport}`;
-    const pathMtuBytes = ports.pathMtuBytes(port);
-    const overhead = overheadBytes(remote.includes(":"));
-    const row = rows.get(key);
-    if (row) row.vnis.push(vni);
-    else
-      rows.set(key, {
-        remote,
-        local,
-        dstport,
-        vnis: [vni],
-        pathMtuBytes,
-        overlayMtuBytes: pathMtuBytes - overhead,
-      });
+  for (const { spec, ends } of ports.all()) {
+    if (spec.type !== "vxlan") continue;
+    for (const end of ends) {
+      if (end.remote === null) continue;
+      const { local, dstport, vni } = spec;
+      const remote = formatAddress(end.remote.words);
+      const key = `${remote} ${local} ${dstport}`;
+      const pathMtuBytes = ports.ends.mtuBytesOf(end);
+      const overlayMtuBytes = pathMtuBytes - overheadBytes(end.remote.ipv6);
+      const row = rows.get(key);
+      if (row) row.vnis.push(vni);
+      else rows.set(key, { remote, local, dstport, vnis: [vni], pathMtuBytes, overlayMtuBytes });
+    }
   }
   return Array.from(rows.values());
 }
 
 export function underlayStatus(counters: Float64Array, ports: Ports): UnderlayStatus {
-  const { rings, paths, underlays, hops } = ports;
+  const { rings, underlays } = ports;
+  const { paths, hops } = ports.ends;
   return {
     io: rings.isOpen ? "ring" : "udp",
     reason: `${rings.describe()}; ${paths.describe()}`,

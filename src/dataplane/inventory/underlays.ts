@@ -26,7 +26,15 @@ export interface Underlay {
   takesZeroChecksums: boolean;
 }
 
+export interface Guest {
+  readonly ipv6: boolean;
+  readonly port: number;
+  readonly receiver: number;
+}
+
 export class Underlays {
+  /** Receivers of others on a UDP port, each at an address of its own. */
+  readonly guests = new Set<Guest>();
   private readonly open = new Map<string, Underlay>();
   private readonly indices: IndexPool;
   private readonly bufferBytes: number;
@@ -103,6 +111,13 @@ export class Underlays {
     }));
   }
 
+  /** Receivers at every local address. */
+  wildcardReceivers(ipv6: boolean, port: number): number[] {
+    return Array.from(this.open.values())
+      .filter((other) => other.isWildcard && other.port === port && other.ipv6 === ipv6)
+      .flatMap(receiversOf);
+  }
+
   private fallback(underlay: Underlay): number {
     for (const other of this.open.values()) {
       if (other.isWildcard && other.port === underlay.port && other.ipv6 === underlay.ipv6)
@@ -111,19 +126,29 @@ export class Underlays {
     return underlay.device;
   }
 
+  private allReceivers(ipv6: boolean, port: number): number[] {
+    const own = Array.from(this.open.values()).flatMap((underlay) =>
+      receiversOf(underlay).map((receiver) => ({ ipv6: underlay.ipv6, port: underlay.port, receiver })),
+    );
+    return [...own, ...this.guests]
+      .filter((other) => other.port === port && other.ipv6 === ipv6)
+      .map(({ receiver }) => receiver);
+  }
+
   private openSockets(local: string | null, address: Address, port: number): PerWorker<UdpSockets> {
-    const sharing = Array.from(this.open.values())
-      .filter((other) => other.port === port && other.ipv6 === address.ipv6)
-      .filter((other) => other.isWildcard || local === null)
-      .flatMap((other) => other.sockets.map(({ receiver }) => receiver));
     const { ipv6, words } = address;
     const { bufferBytes, workers, sourcePorts } = this;
+    const sharing = local === null ? this.allReceivers(ipv6, port) : this.wildcardReceivers(ipv6, port);
     try {
       return openWorkersUdpSockets(ipv6, words, port, bufferBytes, sharing, workers, sourcePorts);
     } catch (error) {
       throw new SystemError(explainSocket(error, local, port));
     }
   }
+}
+
+function receiversOf({ sockets }: Underlay): number[] {
+  return sockets.map(({ receiver }) => receiver);
 }
 
 function overrunsOf({ sockets }: Underlay): number {

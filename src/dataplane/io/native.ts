@@ -31,7 +31,7 @@ export interface Native {
   wakeSignal(fd: number): void;
   wakeClear(fd: number): void;
   closeFd(fd: number): void;
-  /** Throws EADDRINUSE, EADDRNOTAVAIL, EACCES … */
+  /** `ifindex` > 0: `local` is a group, joined on that device. Throws EADDRINUSE, EADDRNOTAVAIL, EACCES, ENODEV … */
   udpOpen(
     ipv6: number,
     local: Int32Array,
@@ -39,6 +39,7 @@ export interface Native {
     receives: number,
     bufferBytes: number,
     share: number,
+    ifindex: number,
   ): number;
   udpShareAddress(fd: number, on: number): void;
   udpSharePort(fd: number): void;
@@ -115,6 +116,8 @@ export interface Native {
   routeEventsRead(fd: number): number;
   /** Throws ENODEV. */
   linkIndex(name: string): number;
+  /** Throws ENODEV. */
+  linkMtu(name: string): number;
   /** `passive`: the host neither resolves nor answers addresses on it. */
   linkSet(name: string, mtuBytes: number, up: number, passive: number): void;
   linkAddress(name: string, ipv6: number, address: Int32Array, prefixLength: number, add: number): void;

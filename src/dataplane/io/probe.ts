@@ -85,12 +85,12 @@ export function trySocket(kind: number): void {
 
 /** Binds a UDP port for IPv4 on all addresses, as a socket that takes nothing in, and closes it again. */
 export function tryUdpPort(port: number): void {
-  native().closeFd(native().udpOpen(0, wildcard(false).words, port, 0, 0, 0));
+  native().closeFd(native().udpOpen(0, wildcard(false).words, port, 0, 0, 0, 0));
 }
 
 /** Bytes that a UDP socket is granted for its receive queue if it asks for so many. */
 export function grantedBufferBytes(wantedBytes: number): number {
-  const fd = native().udpOpen(0, wildcard(false).words, 0, 1, wantedBytes, 0);
+  const fd = native().udpOpen(0, wildcard(false).words, 0, 1, wantedBytes, 0, 0);
   try {
     return native().socketBufferBytes(fd);
   } finally {

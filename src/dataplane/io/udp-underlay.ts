@@ -16,7 +16,7 @@ export interface UdpSenders {
 /** Descriptors of an underlay socket, opened by the control thread and used by one forwarding thread. */
 export interface UdpSockets {
   readonly ipv6: boolean;
-  /** Bound to the VXLAN port; receives. */
+  /** Bound to the VXLAN port; receives. -1 = another worker's does. */
   readonly receiver: number;
   /** Bound to ports of the range for them (`srcport`); a flow always leaves by the same one. */
   readonly senders: Int32Array;
@@ -52,7 +52,7 @@ export function openWorkersUdpSockets(
   try {
     native().udpSharePort(sets[0].receiver);
     while (sets.length < workers) {
-      const receiver = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, SHARE_PORT);
+      const receiver = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, SHARE_PORT, 0);
       sets.push(addSenders(ipv6, local, bufferBytes, receiver, sourcePorts));
     }
     return sets;
@@ -74,8 +74,29 @@ export function openUdpSockets(
   sharing: readonly number[],
   sourcePorts = DYNAMIC_PORTS,
 ): UdpSockets {
-  const receiver = openReceiver(ipv6, local, port, bufferBytes, sharing);
+  const receiver = openReceiver(ipv6, local, port, bufferBytes, sharing, 0);
   return addSenders(ipv6, local, bufferBytes, receiver, sourcePorts);
+}
+
+/**
+ * Opens the socket that receives what is sent to a multicast group on a device; `sharing` as above. It sends nothing: that
+ * leaves from the VTEP's own address. Throws SystemError.
+ */
+export function openGroupSocket(
+  ipv6: boolean,
+  group: Int32Array,
+  port: number,
+  ifindex: number,
+  bufferBytes: number,
+  sharing: readonly number[],
+): UdpSockets {
+  const receiver = openReceiver(ipv6, group, port, bufferBytes, sharing, ifindex);
+  return { ipv6, receiver, senders: new Int32Array(0), ports: new Int32Array(0) };
+}
+
+/** The same for the other workers: of a datagram to a group each socket would get a copy. */
+export function withoutReceiver(sockets: UdpSockets): UdpSockets {
+  return { ...sockets, receiver: -1 };
 }
 
 /** The set around a receiver, which is closed if the others cannot be opened. */
@@ -119,7 +140,7 @@ export function closeUdpSenders({ sockets }: UdpSenders): void {
 }
 
 export function closeUdpSockets({ receiver, senders, ports }: UdpSockets): void {
-  native().closeFd(receiver);
+  if (receiver >= 0) native().closeFd(receiver);
   closeUdpSenders({ sockets: senders, ports });
 }
 
@@ -130,7 +151,7 @@ export function takeZeroChecksums({ receiver }: UdpSockets, on: boolean): void {
 
 /** Datagrams that found the receive queue full since the sockets were opened, modulo 2^32. */
 export function udpDrops(sockets: UdpSockets): number {
-  return native().udpDrops(sockets.receiver) >>> 0;
+  return sockets.receiver < 0 ? 0 : native().udpDrops(sockets.receiver) >>> 0;
 }
 
 /** Bytes of an outer packet that reach the remote, as the kernel knows it; 0 if it has no route now. */
@@ -148,11 +169,12 @@ function openReceiver(
   port: number,
   bufferBytes: number,
   sharing: readonly number[],
+  ifindex: number,
 ): number {
   const share = sharing.length > 0 ? SHARE_ADDRESS : SHARE_NOTHING;
   for (const fd of sharing) native().udpShareAddress(fd, 1);
   try {
-    const fd = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, share);
+    const fd = native().udpOpen(Number(ipv6), local, port, 1, bufferBytes, share, ifindex);
     if (sharing.length > 0) native().udpShareAddress(fd, 0);
     return fd;
   } finally {
@@ -173,7 +195,7 @@ function openSender(
   for (let attempt = 0; attempt < attempts; attempt++) {
     const port = min + ((first + attempt) % count);
     try {
-      return [native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, SHARE_NOTHING), port];
+      return [native().udpOpen(Number(ipv6), local, port, 0, bufferBytes, SHARE_NOTHING, 0), port];
     } catch (error) {
       if (errorCode(error) !== "EADDRINUSE") throw error;
     }

@@ -6,6 +6,7 @@ import { portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
 import { Drop } from "../drop-reason.ts";
 import * as layout from "../frames.ts";
+import { NOWHERE } from "../ingress-table.ts";
 import type { Tables } from "../tables.ts";
 import * as vxlanLayout from "../vxlan.ts";
 import * as innerLayout from "./inner.ts";
@@ -25,6 +26,7 @@ const {
   FRAME_LENGTH,
   FRAME_OFFSET,
   FRAME_PORT,
+  FRAME_REMOTE,
   FRAME_SHIFT,
   FRAME_SOURCE,
   FRAME_VTEP,
@@ -34,12 +36,13 @@ const { GBP_BITS, GBP_BITS_SHIFT, VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } = vxlanLa
 const VNI_IS_VALID = VXLAN_FLAG_VNI << 24;
 const { ETHERNET_HEADER_BYTES } = innerLayout;
 
-const { vxlan_short, vxlan_flags, vtep_unknown, vni_unknown, datagram_truncated, outer_malformed } = Drop;
+const { vxlan_short, vxlan_flags, vtep_unknown, vtep_unadmitted, vni_unknown } = Drop;
+const { datagram_truncated, outer_malformed } = Drop;
 const UNDERLAY = portCounter(UNDERLAY_PORT);
 
 /** Returns the stage: rows of VXLAN datagrams become rows of inner frames, or are marked as dropped. */
 export function createDecap(tables: Tables, view: DataView): (count: number) => void {
-  const { frames, counters, destinations, ingress, deviceFallback } = tables;
+  const { frames, counters, destinations, ingress, newcomers, deviceFallback } = tables;
 
   function decap(count: number): void {
     let bytes = 0;
@@ -66,7 +69,8 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
     const vni = view.getInt32(offset + 4) >>> 8;
     let row = ingress.lookUp(device, vni, frames, at);
     if (row < 0) row = ingress.lookUp(deviceFallback[device], vni, frames, at);
-    if (row < 0) return drop(knowsRemote(device, at) ? vni_unknown : vtep_unknown);
+    if (row < 0) row = strangersRow(device, vni, at);
+    if (row < 0) return;
     if ((flags & FLAG_ZERO_CSUM6) !== 0 && !has(row, OUTER_UDP6_ZERO_CSUM_RX)) return drop(outer_malformed);
     // G is the sign.
     if (header < 0 && has(row, OUTER_GBP)) frames[at + FRAME_FLAGS] = flags | policyOf(header);
@@ -80,6 +84,20 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
   function has(row: number, option: number): boolean {
     const options = destinations[(ingress.destinationAt(row) << DESTINATION_SHIFT) + DESTINATION_OPTIONS];
     return (options & option) !== 0;
+  }
+
+  /** The row of a port that takes in VTEPs it does not know; -1 if there is none, or it takes them in only once it knows them. */
+  function strangersRow(device: number, vni: number, at: number): number {
+    let row = ingress.anyone(device, vni);
+    if (row < 0) row = ingress.anyone(deviceFallback[device], vni);
+    if (row < 0) {
+      drop(knowsRemote(device, at) ? vni_unknown : vtep_unknown);
+      return -1;
+    }
+    newcomers.note(ingress.portAt(row), frames, at + FRAME_REMOTE);
+    if (ingress.destinationAt(row) !== NOWHERE) return row;
+    drop(vtep_unadmitted);
+    return -1;
   }
 
   function knowsRemote(device: number, at: number): boolean {

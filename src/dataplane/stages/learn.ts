@@ -28,7 +28,7 @@ const {
 } = layout;
 
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
-const { POLICY_ISOLATED, POLICY_LOCKED, POLICY_NO_LEARNING } = policy;
+const { POLICY_ISOLATED, POLICY_LOCKED, POLICY_MANY_ENDS, POLICY_NO_LEARNING } = policy;
 
 const { static_moved, split_horizon, isolated, locked } = Drop;
 
@@ -108,19 +108,21 @@ export function createLearn(tables: Tables): LearnStages {
       }
       if (port !== runPort) {
         fdb = fdbOf(port);
-        barred = portPolicy[port] & POLICY_ISOLATED;
+        barred = portPolicy[port] & (POLICY_ISOLATED | POLICY_MANY_ENDS);
         runPort = port;
       }
       const target = (fdb as Fdb).lookUp(key, frames[at + FRAME_TARGET_LOW]);
       frames[at + FRAME_TARGET] = target;
       if (target === frames[at + FRAME_SOURCE]) drop(at, port, split_horizon);
-      else if (barred !== 0 && target !== FLOOD && isIsolated(target)) drop(at, port, isolated);
+      else if (barred !== 0 && target !== FLOOD) bar(at, port, target);
     }
   }
 
-  function isIsolated(destination: number): boolean {
-    const port = destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
-    return (portPolicy[port] & POLICY_ISOLATED) !== 0;
+  /** Drops what may not go to a destination, the port being isolated or one with several. */
+  function bar(at: number, port: number, destination: number): void {
+    const to = destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
+    if (to === port) drop(at, port, split_horizon);
+    else if ((portPolicy[port] & portPolicy[to] & POLICY_ISOLATED) !== 0) drop(at, port, isolated);
   }
 
   function fdbOf(port: number): Fdb {

@@ -9,6 +9,7 @@ import { Tap } from "../io/tap.ts";
 import { TurnClock } from "../io/turn-clock.ts";
 import { type UdpSockets, UdpUnderlay } from "../io/udp-underlay.ts";
 import { Learning, type LearningMemory } from "../learning.ts";
+import type { Newcomer } from "../newcomers.ts";
 import type { SharedMemory } from "../tables.ts";
 import { Loop } from "./loop.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -29,10 +30,10 @@ export interface SinkOutput {
 export type WorkerCommand = Command<DeviceMake, SinkOutput>;
 export type ForwardingRequest = readonly WorkerCommand[] | "stop";
 export type ForwardingReply = readonly number[];
-export interface DeviceFailed {
-  readonly device: number;
-  readonly errno: number;
-}
+/** A device no longer works, or VTEPs came that nobody knows. */
+export type ForwardingNews =
+  | { readonly device: number; readonly errno: number }
+  | { readonly newcomers: readonly Newcomer[] };
 
 export interface ForwardingWorkerData {
   readonly memory: SharedMemory;
@@ -66,7 +67,7 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
       new MirrorWriter(output.queue, output.snaplenBytes, arena.bytes, clock, counters, mirror),
   };
   const engine = new Engine(data.memory, arena, host, learningOf(data));
-  const mailbox = new Mailbox<ForwardingRequest, ForwardingReply, DeviceFailed>(port);
+  const mailbox = new Mailbox<ForwardingRequest, ForwardingReply, ForwardingNews>(port);
   let running = true;
   /** Until this thread knows its ports, what others tell it waits. */
   let informed = false;
@@ -91,7 +92,11 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
       return running;
     },
     hear,
-    batchDone: () => engine.wakeOthers(),
+    batchDone: () => {
+      engine.wakeOthers();
+      const { newcomers } = engine.tables;
+      if (newcomers.hasNews) mailbox.tell({ newcomers: newcomers.take() });
+    },
     tick: (nowSeconds) => {
       hear();
       engine.tick(nowSeconds);

@@ -12,8 +12,8 @@ import { allocateMeters } from "../meters.ts";
 import { allocateNeighbours } from "../neighbours.ts";
 import type { VtepsMemory } from "../vteps.ts";
 import type {
-  DeviceFailed,
   DeviceMake,
+  ForwardingNews,
   ForwardingReply,
   ForwardingRequest,
   ForwardingWorkerData,
@@ -38,12 +38,12 @@ export interface WorkersOptions {
   readonly spinUs: number;
   /** What a new thread must be told. */
   readonly replay: () => readonly ForwardingCommand[];
-  readonly onNews: (news: DeviceFailed) => void;
+  readonly onNews: (news: ForwardingNews) => void;
   readonly onCrash: (name: string, error: Error, pauseMs: number) => void;
 }
 
 export class Workers {
-  private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, DeviceFailed>>;
+  private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, ForwardingNews>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
   constructor({ counters, destinations, vteps, loops, spinUs, replay, onNews, onCrash }: WorkersOptions) {
