@@ -67,7 +67,8 @@ class Model {
       if (!this.makeRoom()) return true;
       this.counts.learned++;
     } else {
-      if (entry.seen === NEVER) return entry.destination === destination;
+      // It is bound to the port, whichever of its VTEPs it is behind.
+      if (entry.seen === NEVER) return portOf(entry.destination) === port;
       if (entry.destination === destination && entry.seen === now) return true;
       if (portOf(entry.destination) !== port && this.limitsOf(entry.destination).sticky) return false;
       if (entry.destination !== destination) this.counts.moved++;

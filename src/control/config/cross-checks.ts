@@ -112,7 +112,7 @@ function optionsOfTheOtherFamily(config: Config): Fault[] {
       ([option, of]) => ({
         path: [...path, option],
         expected: `an IPv${of} remote beside it`,
-        got: address ?? "none",
+        got: `remote ${address ?? "none"}`,
         atKey: true,
       }),
     );
