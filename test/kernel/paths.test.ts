@@ -177,6 +177,21 @@ describe.runIf(takesSuperFrames())("over IPv4", () => {
     const { frames } = await streamDuring(lab);
     expect(frames.length).toBeGreaterThan(10);
   });
+
+  test("a way that is narrower behind the gateway is learnt from its ICMP", async () => {
+    expect(await pathMtu(lab)).toBe(1500);
+    await router.ip("link", "set", "client2", "mtu", "1400");
+    await lab.client2.host.ip("link", "set", "eth0", "mtu", "1400");
+    await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4, 2_000_000);
+    expect(await waitUntil(async () => (await pathMtu(lab)) === 1400, 5000)).toBe(true);
+    expect(await lab.vxswitch("show", "vteps")).toMatch(new RegExp(`${CLIENT2.underlay} .* 1400 +1350`));
+    // Whoever sends too much from now on is told by the switch.
+    const replies = async () => sum(await lab.metrics(), "vxswitch_port_too_big_replies_total");
+    await lab.client1.run("ip", "route", "flush", "cache");
+    const before = await replies();
+    expect(await lab.client1.ping(CLIENT2.ipv4, { size: 1400, pmtuDiscovery: "do", count: 1 })).toBe(0);
+    expect(await replies()).toBe(before + 1);
+  });
 });
 
 describe.runIf(takesSuperFrames())("over IPv6", () => {
@@ -255,6 +270,12 @@ async function streamDuring(
   const [before, after] = [frames[0], frames.at(-1)!];
   const last = frames.filter(({ from, to }) => from === before.from && to === before.to).at(-1)!;
   return { frames, before, after, staleMs: last.ms - changedMs };
+}
+
+/** Of the way to the second client, as the switch knows it. */
+async function pathMtu(lab: KernelLab): Promise<number | undefined> {
+  const vteps = await lab.show<{ remote: string; path_mtu: number }>("vteps");
+  return vteps.find(({ remote }) => remote === CLIENT2.underlay)?.path_mtu;
 }
 
 function setMac({ host }: Peer, mac: string): Promise<string> {
