@@ -29,7 +29,6 @@ const {
   FRAME_OFFSET,
   FRAME_PORT,
   FRAME_SHIFT,
-  FRAME_SOURCE,
   FRAME_SOURCE_KEY,
   FRAME_TARGET_KEY,
   GSO_NONE,
@@ -92,7 +91,7 @@ export function createSuppress(tables: Tables, { view, neighAnswersAt }: PacketM
     if (neighbours.lookUp(bridge.index, ip, vlanOf(at), seenBefore(bridge)) !== place) return 0;
     const owner = bridge.fdb.lookUp(fdbKey(vlanOf(at), high), low);
     // Behind the port that the question came from, it was heard.
-    if (owner < 0 || owner === frames[at + FRAME_SOURCE]) return 0;
+    if (owner < 0 || portOf(owner) === port) return 0;
     const ownerPolicy = portPolicy[portOf(owner)];
     if ((ownerPolicy & portPolicy[port] & POLICY_ISOLATED) !== 0) return 0;
     return (ownerPolicy & POLICY_NEIGH_SUPPRESS) === 0 || note(frame, owner, high, low, isRouter)
