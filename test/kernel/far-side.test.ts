@@ -12,6 +12,8 @@ const GROUP = { ipv4: "239.1.1.1", ipv6: "ff05::100" };
 const UNDERLAY_IPV6 = { client2: "fd01::152", own: "fd01::103" };
 const BRIEFLY = { count: 1, waitSeconds: 0.3 };
 const LEARN_TIMEOUT_MS = 5000;
+/** Of a port that is to count nothing. */
+const SILENT = ["flood=false", "bcast_flood=false", "mcast_flood=false"];
 
 type HubRow = PortRow & { hub: string | null; remote: string };
 
@@ -72,10 +74,22 @@ describe("a group", () => {
     await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4);
   });
 
+  test("has beside it a port whose remote there is no route to: it is down until there is one", async () => {
+    const remote = ["type=vxlan", "vni=9", "remote=10.200.0.1"];
+    const noRoute = `the kernel has no route to 10.200.0.1 from ${OWN_LEG.underlay}`;
+    await expect(lab.vxswitch("port", "add", "br0", "far", ...remote, ...SILENT)).rejects.toThrow(noRoute);
+    const state = async () => (await portOf(lab, "far"))?.state;
+    expect(await state()).toBe("down");
+    expect(await lab.client1.ping(OWN_LEG.ipv4)).toBe(3);
+    await lab.test.run("ip", "route", "add", "10.200.0.0/16", "dev", "eth0");
+    expect(await waitUntil(async () => (await state()) === "up", 5000)).toBe(true);
+    await lab.test.run("ip", "route", "del", "10.200.0.0/16");
+    expect(await waitUntil(async () => (await state()) === "down", 5000)).toBe(true);
+  });
+
   test("that cannot be joined keeps its port down, and nothing else; it is left with its port", async () => {
     const group = ["type=vxlan", "vni=9", "group=239.1.1.2", "dev=eth9"];
-    const silent = ["flood=false", "bcast_flood=false", "mcast_flood=false"];
-    await expect(lab.vxswitch("port", "add", "br0", "nowhere", ...group, ...silent)).rejects.toThrow(
+    await expect(lab.vxswitch("port", "add", "br0", "nowhere", ...group, ...SILENT)).rejects.toThrow(
       "there is no network device eth9",
     );
     const { state, reason } = (await portOf(lab, "nowhere"))!;

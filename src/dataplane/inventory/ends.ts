@@ -1,6 +1,6 @@
 // Where the frames of ports go: a row of the shared table for each TAP, remote VTEP and multicast group, and what the kernel
 // knows of the way there. A port has one end or several; the first is there as long as the port.
-import type { Address } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 import {
   DESTINATION_ADDRESS,
   DESTINATION_DEVICE,
@@ -129,6 +129,17 @@ export class Ends {
   /** Of the narrowest way to a port. */
   pathMtuBytes({ ends }: Port): number {
     return Math.min(...ends.map((end) => this.mtuBytesOf(end)));
+  }
+
+  /** Why none of a port's VTEPs can be reached, with what tells more; "" if one can, or there is none. */
+  noWay(port: Port): string {
+    const { opened, ends, spec } = port;
+    if (opened?.type !== "vxlan" || spec.type !== "vxlan" || opened.group !== null) return "";
+    const remotes = ends.flatMap(({ remote }) => (remote === null ? [] : [formatAddress(remote.words)]));
+    const isReached = ends.some(({ destination }) => this.hops.pathMtuBytes(destination) > 0);
+    if (isReached || remotes.length === 0) return "";
+    const from = spec.local === null ? "" : ` from ${spec.local}`;
+    return `the kernel has no route to ${remotes.join(", ")}${from}: 'ip route get ${remotes[0]}${from}' tells more`;
   }
 
   /** Which VTEPs of ours are reached by which devices. */

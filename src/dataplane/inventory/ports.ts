@@ -1,6 +1,5 @@
 // The ports as the control thread knows them: it opens their sockets and TAPs, keeps their rows of the shared tables,
 // and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
-import { isDeepStrictEqual } from "node:util";
 import { parseAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
@@ -23,6 +22,7 @@ import {
   portCommands,
   unbindCommand,
 } from "./port-commands.ts";
+import { changesInPlace, isIpv6 } from "./port-specs.ts";
 import { type LoopEvidence, Quarantine } from "./quarantine.ts";
 import { Retry } from "./retry.ts";
 import { Rings } from "./rings.ts";
@@ -253,13 +253,17 @@ export class Ports {
 
   private async lookAfter(port: Port): Promise<void> {
     const group = port.opened?.type === "vxlan" ? port.opened.group : null;
-    if (group === null || this.groups.isJoined(group)) this.ends.refresh(port);
-    else await this.takeDown(port, `the network device ${group.spec.dev} is gone, or another one`);
+    if (group !== null && !this.groups.isJoined(group)) {
+      await this.takeDown(port, `the network device ${group.spec.dev} is gone, or another one`);
+      return;
+    }
+    this.ends.refresh(port);
+    this.judge(port);
   }
 
   private async endQuarantine(port: Port): Promise<void> {
     port.quarantine.end();
-    if (port.opened !== null) port.reason = "";
+    if (port.opened !== null) port.reason = this.ends.noWay(port);
     this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is quarantined no longer`);
     this.ends.writeDevices(port);
     await this.options.send(addPortCommands(port));
@@ -275,15 +279,23 @@ export class Ports {
       await this.options.send(portCommands(port, this.options.workers));
       return;
     }
-    if (port.reason !== "")
-      this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is up again`);
-    port.reason = "";
     port.retry.succeeded();
     this.ends.writeAll(port);
+    this.judge(port);
     const isVxlan = port.opened.type === "vxlan";
     if (port.opened.type === "vxlan") refreshChecksums(this.underlays, port.opened, this.all());
     const devices = isVxlan ? [...this.underlays.commands(), ...this.groups.commands()] : [];
     await this.options.send([...devices, ...portCommands(port, this.options.workers)]);
+  }
+
+  /** A port without a way to its VTEPs is down, though it is open: the kernel refuses what is sent there. */
+  private judge(port: Port): void {
+    const { reason, quarantine, spec } = port;
+    const noWay = this.ends.noWay(port);
+    if (quarantine.isOn || noWay === reason) return;
+    port.reason = noWay;
+    if (noWay === "") this.options.onEvent("info", `port ${spec.bridge}/${spec.name} is up again`);
+    else this.options.onEvent("warn", `port ${spec.bridge}/${spec.name} is down: ${noWay}`);
   }
 
   private fail(port: Port, reason: string): void {
@@ -377,17 +389,4 @@ export class Ports {
     const port = this.ends.portOf(destination);
     return port ? this.options.counters.sumOf(portCounter(port.index) + TX_PACKETS) : 0;
   }
-}
-
-/** Of its remotes, its group, itself or those whom a hub takes in; IPv4 where nothing tells. */
-function isIpv6({ remotes, group, local, any }: VxlanPortSpec): boolean {
-  const text = remotes[0] ?? group?.address ?? local ?? any?.allow[0] ?? "";
-  return text.includes(":");
-}
-
-/** Whether nothing of a port has to be opened anew. */
-function changesInPlace(before: PortSpec, after: PortSpec): boolean {
-  const { policy, impairIn, impairOut, fdb } = before;
-  const marks = before.type === "vxlan" ? { outer: before.outer, any: before.any } : {};
-  return isDeepStrictEqual(before, { ...after, policy, impairIn, impairOut, fdb, ...marks });
 }

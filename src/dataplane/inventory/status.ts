@@ -66,7 +66,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     bridge: spec.bridge,
     name: spec.name,
     type: spec.type,
-    state: port.opened && !port.quarantine.isOn ? "up" : "down",
+    state: port.opened && port.reason === "" ? "up" : "down",
     reason: port.reason,
     mtuBytes: ports.mtuBytes(port),
     vni: vxlan?.vni ?? null,
