@@ -102,11 +102,11 @@ export function createClampMss(tables: Tables, packets: PacketMemory): (count: n
     const mss = mssAt(offset + tcp);
     if (mss < 0) return;
     const target = frames[at + FRAME_TARGET];
-    const clamping = target === FLOOD ? clampingPort(at, port) : isClamped(port) ? port : portOf(target);
+    const clamping = target === FLOOD ? clampingPort(port) : isClamped(port) ? port : portOf(target);
     if (clamping === DROPPED_PORT) return;
     const wayBytes = Math.min(
       widthOf(frames[at + FRAME_SOURCE]),
-      target === FLOOD ? narrowestOfFlood(at, port) : widthOf(target),
+      target === FLOOD ? narrowestOfFlood(port) : widthOf(target),
     );
     const isIpv4 = view.getUint16(offset + headerBytes - 2) === ETHERTYPE_IPV4;
     const ipBytes = isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
@@ -168,21 +168,21 @@ export function createClampMss(tables: Tables, packets: PacketMemory): (count: n
   }
 
   /** For whose sake a flooded SYN is clamped: the port it came from, or the first that it goes to; DROPPED_PORT = nobody's. */
-  function clampingPort(at: number, port: number): number {
+  function clampingPort(port: number): number {
     if (isClamped(port)) return port;
     const { flood, floodCount } = bridges[portBridge[port]] as Bridge;
     for (let i = 0; i < floodCount; i++) {
-      if (flood[i] !== frames[at + FRAME_SOURCE] && isClamped(portOf(flood[i]))) return portOf(flood[i]);
+      if (portOf(flood[i]) !== port && isClamped(portOf(flood[i]))) return portOf(flood[i]);
     }
     return DROPPED_PORT;
   }
 
   /** All copies are the same bytes, which have to fit everywhere. */
-  function narrowestOfFlood(at: number, port: number): number {
+  function narrowestOfFlood(port: number): number {
     const { flood, floodCount } = bridges[portBridge[port]] as Bridge;
     let narrowest = WIDEST;
     for (let i = 0; i < floodCount; i++) {
-      if (flood[i] !== frames[at + FRAME_SOURCE]) narrowest = Math.min(narrowest, widthOf(flood[i]));
+      if (portOf(flood[i]) !== port) narrowest = Math.min(narrowest, widthOf(flood[i]));
     }
     return narrowest;
   }
