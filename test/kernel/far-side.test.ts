@@ -117,7 +117,9 @@ describe("a hub", () => {
   beforeAll(async () => {
     lab = await KernelLab.start({
       clients: [client(1), client(2), client(3)],
-      configure: ({ bridges: { br0 } }) => {
+      configure: ({ underlay, bridges: { br0 } }) => {
+        // Each tells of whom it has heard, and both may.
+        underlay.workers = 2;
         const allow = ["10.122.0.0/24", "10.122.3.0/24"];
         br0.ports = { hub: { type: "vxlan", vni: VNI, remote: "any", allow }, br0: br0.ports.br0 };
         br0.mirrors = { m0: { select_src_port: "hub", output: { tap: "mirror0" } } };
