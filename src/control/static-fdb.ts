@@ -1,6 +1,6 @@
 // Addresses that the command line binds, forgets or flushes in the running switch. They live in the data plane alone
 // and are gone after a restart; what belongs to the configuration is in the file.
-import type { Dataplane } from "../dataplane/spec.ts";
+import type { Dataplane, PortStatus } from "../dataplane/spec.ts";
 import { VLAN_MAX } from "./config/limits.ts";
 import type { Config } from "./config/schema.ts";
 import { STATION_EXPECTED, stationMac } from "./config/values.ts";
@@ -15,7 +15,8 @@ export interface FdbKey {
 /** Binds an address to a port for good. Throws a Refusal. */
 export async function addFdb(at: Dataplane, config: Config, key: FdbKey, port: string): Promise<void> {
   checkBridge(config, key.bridge);
-  checkPort(config, key.bridge, port);
+  if (portOf(at, key.bridge, port).remote === "any")
+    throw new Refusal(`${port} is a hub, to which nothing goes; bind the address to the port of its VTEP`);
   const entry = { ...checkKey(key), port };
   if (await at.addStaticFdb(entry)) return;
   throw new Refusal(`the FDB of ${key.bridge} is full; raise maxaddress or flush it`);
@@ -37,7 +38,7 @@ export async function flushFdb(
   port: string | null,
 ): Promise<number> {
   checkBridge(config, bridge);
-  if (port !== null) checkPort(config, bridge, port);
+  if (port !== null) portOf(at, bridge, port);
   return at.flushFdb(bridge, port);
 }
 
@@ -45,10 +46,11 @@ function checkBridge(config: Config, bridge: string): void {
   if (!Object.hasOwn(config.bridges, bridge)) throw new Refusal(`there is no bridge ${bridge}`);
 }
 
-function checkPort(config: Config, bridge: string, port: string): void {
-  if (!Object.hasOwn(config.bridges[bridge]!.ports, port)) {
-    throw new Refusal(`${bridge} has no port ${port}`);
-  }
+/** Configured, or in the place of a hub. */
+function portOf(at: Dataplane, bridge: string, name: string): PortStatus {
+  const port = at.status().ports.find((port) => port.bridge === bridge && port.name === name);
+  if (port === undefined) throw new Refusal(`${bridge} has no port ${name}`);
+  return port;
 }
 
 /** The key with its address in the one spelling that the data plane uses. */

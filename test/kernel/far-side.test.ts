@@ -137,6 +137,14 @@ describe("a hub", () => {
       [`hub-${CLIENT1.underlay}`, CLIENT1.underlay, "up"],
       [`hub-${CLIENT2.underlay}`, CLIENT2.underlay, "up"],
     ]);
+    const first = `hub-${CLIENT1.underlay}`;
+    await lab.vxswitch("fdb", "flush", "br0", first);
+    await lab.vxswitch("fdb", "add", "br0", "02:00:00:00:00:77", first);
+    const row = { mac: "02:00:00:00:00:77", port: first, static: true };
+    expect(await lab.show<FdbRow>("fdb")).toContainEqual(expect.objectContaining(row));
+    await expect(lab.vxswitch("fdb", "add", "br0", "02:00:00:00:00:77", "hub")).rejects.toThrow(
+      "hub is a hub, to which nothing goes",
+    );
     for (const { rx_packets } of ports) expect(rx_packets).toBeGreaterThan(100);
     expect((await lab.show<MirrorRow>("mirrors"))[0].packets).toBeGreaterThan(100);
   });
