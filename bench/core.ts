@@ -36,6 +36,7 @@ import {
   type TransmitList,
 } from "../src/dataplane/frames.ts";
 import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/learning.ts";
+import { allocateListeners } from "../src/dataplane/listeners.ts";
 import { allocateLoops } from "../src/dataplane/loops.ts";
 import { allocateMeters } from "../src/dataplane/meters.ts";
 import { allocateNeighbours } from "../src/dataplane/neighbours.ts";
@@ -130,6 +131,7 @@ class CoreBench {
       meters: allocateMeters(),
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
+      listeners: allocateListeners(),
     };
     const device = new BenchDevice();
     const host = {
@@ -157,7 +159,7 @@ class CoreBench {
     this.engine.apply({
       op: "set-bridge",
       memory: allocateFdb(0, Math.max(16, addresses)),
-      options: { ageingSeconds: 300, forwardsBpdu: true, guardsLoops: false },
+      options: { ageingSeconds: 300, forwardsBpdu: true, guardsLoops: false, snoopsMulticast: false },
     });
     for (let i = 0; i < PORTS; i++) this.addPort(i);
     this.engine.tick(1);

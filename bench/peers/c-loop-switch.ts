@@ -18,6 +18,7 @@ import type * as RingModule from "../../src/dataplane/io/ring.ts";
 import type * as TurnClockModule from "../../src/dataplane/io/turn-clock.ts";
 import type * as UdpUnderlayModule from "../../src/dataplane/io/udp-underlay.ts";
 import { SOCKET_BUFFER_BYTES } from "../../src/dataplane/limits.ts";
+import { allocateListeners, Listeners } from "../../src/dataplane/listeners.ts";
 import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import type * as LoopModule from "../../src/dataplane/threads/loop.ts";
@@ -65,6 +66,7 @@ const ports = new Ports({
   vteps,
   isFast: true,
   bufferBytes: SOCKET_BUFFER_BYTES,
+  listeners: new Listeners(allocateListeners()),
   send: async (commands) => commands.forEach(carryOut),
   onEvent: (_level, message) => process.stderr.write(`${message}\n`),
 });

@@ -86,6 +86,19 @@ const DEFINITIONS: readonly Definition[] = [
     "IP addresses told by ARP and ND that were forgotten for lack of room.",
     (bridge) => bridge.neighEvicted,
   ),
+  {
+    ...ofBridges(
+      "mcast_groups",
+      "Multicast groups that somebody has reported to listen to.",
+      (bridge) => bridge.mcastGroups,
+    ),
+    type: "gauge",
+  },
+  ofBridges(
+    "mcast_evicted_total",
+    "Times that the table of multicast listeners had no room, so that a group was flooded.",
+    (bridge) => bridge.mcastEvicted,
+  ),
   ofBridges(
     "flood_copies_total",
     "Copies beyond the first that flooding made.",

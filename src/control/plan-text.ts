@@ -45,12 +45,14 @@ function changeText(old: SwitchSpec, change: Change): string {
   }
 }
 
-function bridgeWords({ ageingSeconds, addressesMax, forwardsBpdu, loopGuardSeconds }: BridgeSpec): Words {
+function bridgeWords({ ageingSeconds, addressesMax, ...options }: BridgeSpec): Words {
+  const { forwardsBpdu, loopGuardSeconds, snoopsMulticast } = options;
   return {
     ageing: `${ageingSeconds}s`,
     maxaddress: String(addressesMax),
     forward_bpdu: forwardsBpdu ? "" : "false",
     loop_guard: loopGuardSeconds === 0 ? "" : `${loopGuardSeconds}s`,
+    mcast_snooping: snoopsMulticast ? "true" : "",
   };
 }
 

@@ -15,6 +15,8 @@ export interface BridgeOptions {
   readonly forwardsBpdu: boolean;
   /** Flooded frames that come back are looked for. */
   readonly guardsLoops: boolean;
+  /** Frames to multicast groups go to those who have reported that they listen. */
+  readonly snoopsMulticast: boolean;
 }
 
 export class Bridge {

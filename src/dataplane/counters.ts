@@ -32,7 +32,9 @@ export const FDB_EVICTED = 3;
 export const FLOOD_COPIES = 4;
 /** IP addresses that made room for others in the table of neighbours. */
 export const NEIGH_EVICTED = 5;
-export const BRIDGE_COUNTERS = 6;
+/** Times that the table of multicast listeners had no room (listeners.ts). */
+export const MCAST_EVICTED = 6;
+export const BRIDGE_COUNTERS = 7;
 
 export const MIRROR_PACKETS = 0;
 export const MIRROR_BYTES = 1;

@@ -16,6 +16,7 @@ import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
 import { BRIDGES_MAX, type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
+import { allocateListeners, Listeners } from "./listeners.ts";
 import { allocateLoops } from "./loops.ts";
 import { formatMac, parseFdbAddress } from "./mac.ts";
 import type { Newcomer } from "./newcomers.ts";
@@ -70,6 +71,8 @@ class ThreadedDataplane implements Dataplane {
   private readonly destinationsMemory = allocateDestinations();
   private readonly destinations = new Int32Array(this.destinationsMemory);
   private readonly vtepsMemory = allocateVteps();
+  private readonly listenersMemory = allocateListeners();
+  private readonly listenersOfGroups = new Listeners(this.listenersMemory);
   private readonly bridges = new Map<string, BridgeRecord>();
   private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
   private readonly ports: Ports;
@@ -98,6 +101,7 @@ class ThreadedDataplane implements Dataplane {
       isFast: options.io !== "udp",
       bufferBytes: options.socketBufferBytes ?? SOCKET_BUFFER_BYTES,
       sourcePorts: options.sourcePorts,
+      listeners: this.listenersOfGroups,
       send,
       onEvent,
     });
@@ -112,6 +116,7 @@ class ThreadedDataplane implements Dataplane {
       destinations: this.destinationsMemory,
       vteps: this.vtepsMemory,
       loops,
+      listeners: this.listenersMemory,
       spinUs: options.spin === "always" ? SPIN_ALWAYS_US : SPIN_US,
       replay: () => this.allCommands(),
       onNews: (news) => {
@@ -139,9 +144,10 @@ class ThreadedDataplane implements Dataplane {
   status(): SwitchStatus {
     const counters = this.counters.read();
     return {
-      bridges: Array.from(this.bridges.values(), ({ index, spec, fdb }) =>
-        bridgeStatus(counters, index, spec.name, fdb),
-      ),
+      bridges: Array.from(this.bridges.values(), ({ index, spec, fdb }) => {
+        const mcastGroups = spec.snoopsMulticast ? this.listenersOfGroups.count(index, nowSeconds()) : 0;
+        return { ...bridgeStatus(counters, index, spec.name, fdb), mcastGroups };
+      }),
       ports: Array.from(this.ports.all(), (port) => portStatus(counters, this.ports, port)),
       mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(counters, mirror)),
       vteps: vtepStatus(this.ports),
@@ -155,7 +161,7 @@ class ThreadedDataplane implements Dataplane {
   }
 
   fdb(): FdbRow[] {
-    const nowSeconds = Math.floor(monotonicMs() / 1000);
+    const now = nowSeconds();
     const rows: FdbRow[] = [];
     for (const { spec, fdb } of this.bridges.values()) {
       for (const entry of fdb.entries()) {
@@ -169,7 +175,7 @@ class ThreadedDataplane implements Dataplane {
           port: port.name,
           remote: remote && formatAddress(remote.words),
           vni: port.type === "vxlan" ? port.vni : null,
-          ageSeconds: entry.static ? 0 : Math.max(0, nowSeconds - entry.lastSeenSeconds),
+          ageSeconds: entry.static ? 0 : Math.max(0, now - entry.lastSeenSeconds),
           static: entry.static,
         });
       }
@@ -238,6 +244,7 @@ class ThreadedDataplane implements Dataplane {
     this.counters.clear(bridgeCounter(index), BRIDGE_COUNTERS);
     const memory = this.allocateFdbs(index, spec.addressesMax);
     const bridge = { index, spec, memory, fdb: this.readFdb(memory) };
+    this.listenersOfGroups.forget(index);
     this.bridges.set(spec.name, bridge);
     await this.workers.send([bridgeCommand(bridge)]);
   }
@@ -246,6 +253,8 @@ class ThreadedDataplane implements Dataplane {
     const bridge = this.bridge(spec.name);
     if (spec.addressesMax !== bridge.spec.addressesMax)
       bridge.memory = this.allocateFdbs(bridge.index, spec.addressesMax);
+    // Nobody has listened until now: what is known may be true no longer.
+    if (!bridge.spec.snoopsMulticast) this.listenersOfGroups.forget(bridge.index);
     bridge.spec = spec;
     await this.workers.send([bridgeCommand(bridge)]);
     bridge.fdb = this.readFdb(bridge.memory);
@@ -331,8 +340,12 @@ class ThreadedDataplane implements Dataplane {
   }
 }
 
+function nowSeconds(): number {
+  return Math.floor(monotonicMs() / 1000);
+}
+
 function bridgeCommand({ memory, spec }: BridgeRecord): ForwardingCommand {
-  const { ageingSeconds, forwardsBpdu, loopGuardSeconds } = spec;
-  const options = { ageingSeconds, forwardsBpdu, guardsLoops: loopGuardSeconds > 0 };
+  const { ageingSeconds, forwardsBpdu, loopGuardSeconds, snoopsMulticast } = spec;
+  const options = { ageingSeconds, forwardsBpdu, guardsLoops: loopGuardSeconds > 0, snoopsMulticast };
   return { op: "set-bridge", memory, options };
 }

@@ -87,6 +87,10 @@ export const DROP_REASONS = [
     name: "vtep_unadmitted",
     text: "a VTEP that remote: any has no port for: seen for the first time, not allowed (allow), or one too many (max_vteps)",
   },
+  {
+    name: "no_listener",
+    text: "behind no other port does anybody listen to the multicast group (mcast_snooping)",
+  },
 ] as const satisfies readonly DropReasonText[];
 
 export type DropReasonName = (typeof DROP_REASONS)[number]["name"];

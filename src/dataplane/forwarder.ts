@@ -36,6 +36,7 @@ import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
 import { createMirror } from "./stages/mirror.ts";
 import { createPolice } from "./stages/police.ts";
+import { createSnoop } from "./stages/snoop.ts";
 import { createSuppress } from "./stages/suppress.ts";
 import { createTooBig } from "./stages/too-big.ts";
 import { createTransmit } from "./stages/transmit.ts";
@@ -65,7 +66,7 @@ const {
   POLICY_STORM_CONTROL,
 } = policy;
 
-const { bpdu, loop, neigh_suppressed, no_destination, storm, vlan_refused } = Drop;
+const { bpdu, loop, neigh_suppressed, no_destination, no_listener, storm, vlan_refused } = Drop;
 
 export interface Forwarder {
   /** Forwards the first `count` rows, received at a device, and transmits what became of them. */
@@ -102,6 +103,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   const clampMss = createClampMss(tables, packets);
   const mirror = createMirror(tables);
   const suppress = createSuppress(tables, packets);
+  const snoop = createSnoop(tables, view);
   const tooBig = createTooBig(tables, packets);
   const impair = createImpair(tables, packets);
   const { enqueue, flush, flushReleased } = createTransmit(tables, impair.transmitted, tooBig.note);
@@ -264,19 +266,23 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     if (!mayFlood(at, port, bridge)) return;
     offered = 0;
     const answered = tables.hasSuppressedPort ? suppress.bar(frame, port, bridge) : 0;
-    const barred = floodBar(at) | (portPolicy[port] & POLICY_ISOLATED) | answered;
+    // Whoever listens hears, be it at a port that otherwise takes no multicasts.
+    const isNarrow = bridge.options.snoopsMulticast && snoop.isNarrow(at, port, bridge);
+    const barred = (isNarrow ? 0 : floodBar(at)) | (portPolicy[port] & POLICY_ISOLATED) | answered;
     let copies = 0;
     for (let i = 0; i < bridge.floodCount; i++) {
       const destination = bridge.flood[i];
       const to = portOf(destination);
       if (to === port || (portPolicy[to] & barred) !== 0) continue;
+      if (isNarrow && !snoop.isFor(to)) continue;
       const row = byVlan ? vlan.rowFor(frame, to) : frame;
       if (row < 0) continue;
       deliverTo(row, destination);
       copies++;
     }
-    if (copies === 0) counters[portCounter(port) + DROPS + (answered ? neigh_suppressed : no_destination)]++;
-    else counters[bridgeCounter(bridge.index) + FLOOD_COPIES] += copies - 1;
+    if (copies > 0) counters[bridgeCounter(bridge.index) + FLOOD_COPIES] += copies - 1;
+    else if (isNarrow) counters[portCounter(port) + DROPS + no_listener]++;
+    else counters[portCounter(port) + DROPS + (answered ? neigh_suppressed : no_destination)]++;
   }
 
   return {
@@ -287,6 +293,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     dropHeld: impair.dropPort,
     setTime(seconds) {
       nowSeconds = seconds;
+      snoop.setTime(seconds);
       tooBig.tick();
       impair.tick();
     },

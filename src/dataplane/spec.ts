@@ -15,6 +15,8 @@ export interface BridgeSpec {
   readonly forwardsBpdu: boolean;
   /** For how long a port at which flooded frames come back is quarantined; 0 = they are not looked for. */
   readonly loopGuardSeconds: number;
+  /** Frames to multicast groups go to those who have reported that they listen (IGMP, MLD). */
+  readonly snoopsMulticast: boolean;
 }
 
 /** An address that is bound to a port: it neither ages nor moves. */
@@ -218,6 +220,10 @@ export interface BridgeStatus {
   readonly fdbEvicted: number;
   /** IP addresses forgotten for lack of room, of those that ARP and ND told (neigh_suppress). */
   readonly neighEvicted: number;
+  /** Multicast groups that somebody has reported; 0 without snooping. */
+  readonly mcastGroups: number;
+  /** Times that the table of multicast listeners had no room. */
+  readonly mcastEvicted: number;
   /** Copies beyond the first that flooding made. */
   readonly floodCopies: number;
 }

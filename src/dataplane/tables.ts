@@ -8,6 +8,7 @@ import { FORM_ROWS, FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
 import type { Learning } from "./learning.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
+import { Listeners, type ListenersMemory } from "./listeners.ts";
 import type { LoopsMemory } from "./loops.ts";
 import { Meters, type MetersMemory } from "./meters.ts";
 import type { Mirror } from "./mirror.ts";
@@ -33,6 +34,7 @@ export interface SharedMemory {
   readonly meters: MetersMemory;
   readonly loops: LoopsMemory;
   readonly neighbours: NeighboursMemory;
+  readonly listeners: ListenersMemory;
 }
 
 export const NO_PORT = -1;
@@ -68,6 +70,7 @@ export class Tables {
   readonly neighbours: Neighbours;
   /** Some port hears no questions about stations that are known. */
   hasSuppressedPort = false;
+  readonly listeners: Listeners;
   /** Bit m: mirror m wants what the port receives (transmits). */
   readonly receiveMirrors = new Int32Array(PORTS_MAX);
   readonly transmitMirrors = new Int32Array(PORTS_MAX);
@@ -90,6 +93,7 @@ export class Tables {
     this.meters = new Meters(memory.meters);
     this.loops = memory.loops;
     this.neighbours = new Neighbours(memory.neighbours);
+    this.listeners = new Listeners(memory.listeners);
   }
 
   /** What a port may do from now on. */

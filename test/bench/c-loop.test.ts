@@ -24,6 +24,7 @@ import { Drop } from "../../src/dataplane/drop-reason.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb } from "../../src/dataplane/fdb.ts";
 import * as layout from "../../src/dataplane/frames.ts";
+import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
@@ -89,6 +90,7 @@ function makeTables() {
     meters: allocateMeters(),
     loops: allocateLoops(),
     neighbours: allocateNeighbours(),
+    listeners: allocateListeners(),
   };
   const destinations = new Int32Array(memory.destinations);
   for (const { port, destination } of PORTS) {
@@ -144,7 +146,7 @@ class Reference {
     this.engine.apply({
       op: "set-bridge",
       memory: allocateFdb(0, 8192),
-      options: { ageingSeconds: 0, forwardsBpdu: true, guardsLoops: false },
+      options: { ageingSeconds: 0, forwardsBpdu: true, guardsLoops: false, snoopsMulticast: false },
     });
     this.engine.apply({ op: "add-device", device: UDP_DEVICE, make: device, fallback: UDP_DEVICE });
     for (const { port, destination, vni, remote } of PORTS) {

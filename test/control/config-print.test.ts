@@ -26,7 +26,7 @@ bridges:
         sample: 10
         snaplen: 128
         output: { pcapng: /tmp//m1.pcapng, rotate_bytes: 100MB, files: 3 }
-  br1: { forward_bpdu: false }
+  br1: { forward_bpdu: false, mcast_snooping: true }
 `;
 
 const PRINTED = `underlay: { local: 10.122.1.103, dstport: 4789, srcport: 49152-65535, io: auto, spin: auto, workers: 1 }
@@ -45,6 +45,7 @@ bridges:
     ageing: 300s
     maxaddress: 65536
     forward_bpdu: false
+    mcast_snooping: true
 metrics: { listen: 127.0.0.1:9478 }
 control: { socket: /run/vxswitch/vxswitch.sock }
 `;
@@ -70,9 +71,10 @@ describe("a configuration is printed", () => {
 describe("a configuration means", () => {
   test("for the data plane: the underlay's local and port where a port has none, lists where one value was given", () => {
     const { bridges, ports, mirrors } = specsOf(parseConfig(WRITTEN, "F"));
+    const common = { ageingSeconds: 300, addressesMax: 65536, loopGuardSeconds: 0 };
     expect(bridges).toEqual([
-      { name: "br0", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: true, loopGuardSeconds: 0 },
-      { name: "br1", ageingSeconds: 300, addressesMax: 65536, forwardsBpdu: false, loopGuardSeconds: 0 },
+      { name: "br0", ...common, forwardsBpdu: true, snoopsMulticast: false },
+      { name: "br1", ...common, forwardsBpdu: false, snoopsMulticast: true },
     ]);
     expect(ports).toEqual([
       {

@@ -124,6 +124,8 @@ export class FakeDataplane implements Dataplane {
         fdbExpired: 3,
         fdbEvicted: 2,
         neighEvicted: 8,
+        mcastGroups: 6,
+        mcastEvicted: 9,
         floodCopies: 7,
       })),
       ports: [...this.ports.values()].map((port) => ({

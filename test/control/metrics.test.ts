@@ -36,6 +36,8 @@ describe("a scrape", () => {
       'vxswitch_fdb_moved_total{bridge="br0"} 4',
       'vxswitch_fdb_expired_total{bridge="br0"} 3',
       'vxswitch_fdb_evicted_total{bridge="br0"} 2',
+      'vxswitch_mcast_groups{bridge="br0"} 6',
+      'vxswitch_mcast_evicted_total{bridge="br0"} 9',
       'vxswitch_flood_copies_total{bridge="br0"} 7',
       'vxswitch_mirror_packets_total{bridge="br0",mirror="m0"} 6',
       'vxswitch_mirror_bytes_total{bridge="br0",mirror="m0"} 600',

@@ -33,6 +33,7 @@ const bridge = (name: string): fc.Arbitrary<BridgeSpec> =>
       addressesMax: fc.constant(1024),
       forwardsBpdu: fc.boolean(),
       loopGuardSeconds: fc.constantFrom(0, 60),
+      snoopsMulticast: fc.boolean(),
     },
     PLAIN,
   );
@@ -155,6 +156,7 @@ const BR0: BridgeSpec = {
   addressesMax: 1024,
   forwardsBpdu: true,
   loopGuardSeconds: 0,
+  snoopsMulticast: false,
 };
 const vxlan = (name: string, vni: number): PortSpec => {
   return {

@@ -34,6 +34,7 @@ import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { ANYONE } from "../../src/dataplane/ingress-table.ts";
 import { DESTINATIONS_MAX } from "../../src/dataplane/limits.ts";
+import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
@@ -69,6 +70,7 @@ export interface BridgeOptions {
   readonly ageingSeconds?: number;
   readonly forwardsBpdu?: boolean;
   readonly guardsLoops?: boolean;
+  readonly snoopsMulticast?: boolean;
 }
 
 export interface LabOptions extends BridgeOptions {
@@ -143,6 +145,7 @@ export class Lab {
       meters: allocateMeters(),
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
+      listeners: allocateListeners(),
     };
     this.counters = new Float64Array(memory.counters);
     this.destinations = new Int32Array(memory.destinations);
@@ -164,13 +167,15 @@ export class Lab {
 
   setBridge(
     name: string,
-    { addressesMax = 1024, ageingSeconds = 300, forwardsBpdu = true, guardsLoops = false }: BridgeOptions,
+    { addressesMax = 1024, ageingSeconds = 300, forwardsBpdu = true, ...rest }: BridgeOptions,
   ): void {
+    const { guardsLoops = false, snoopsMulticast = false } = rest;
     const before = this.bridges.get(name);
     const same = before?.addressesMax === addressesMax;
     const memory = same ? before : allocateFdb(before?.bridge ?? this.bridges.size, addressesMax);
     this.bridges.set(name, memory);
-    this.apply({ op: "set-bridge", memory, options: { ageingSeconds, forwardsBpdu, guardsLoops } });
+    const options = { ageingSeconds, forwardsBpdu, guardsLoops, snoopsMulticast };
+    this.apply({ op: "set-bridge", memory, options });
   }
 
   addPort({ name, bridge = DEFAULT_BRIDGE, vni, remote, underlay, policy, ...more }: PortOptions): void {

@@ -15,6 +15,7 @@ import {
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
+import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { formatMac } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
@@ -153,13 +154,19 @@ export class WorkersLab {
       meters: this.meters,
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
+      listeners: allocateListeners(),
     };
     const engine = new Engine<MemoryDevice, never>(shared, arena, host, learning);
     engine.tick(this.nowSeconds);
     engine.apply({
       op: "set-bridge",
       memory,
-      options: { ageingSeconds: this.ageingSeconds, forwardsBpdu: true, guardsLoops: false },
+      options: {
+        ageingSeconds: this.ageingSeconds,
+        forwardsBpdu: true,
+        guardsLoops: false,
+        snoopsMulticast: false,
+      },
     });
     devices.forEach((device, index) => {
       engine.apply({ op: "add-device", device: index, make: device, fallback: index });

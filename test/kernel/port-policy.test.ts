@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitUntil } from "../../src/control/lab/command.ts";
 import { sum } from "../../src/control/lab/scrape.ts";
-import { Capture } from "./harness/capture.ts";
+import { Capture, decode } from "./harness/capture.ts";
 import { compilePeer } from "./harness/compile.ts";
 import { CLIENT1, CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
 import type { FdbRow, PortRow } from "./harness/rows.ts";
 
 const RELOAD_TIMEOUT_MS = 5000;
+/** Hosts report a group at once, and again after up to 10 s (RFC 2710 section 7.10). */
+const REPORT_TIMEOUT_MS = 15_000;
 const CLIENTS = ["client1", "client2"];
 const BROADCAST = "192.168.0.255";
 /** To the nearest bridge: chassis 02:00:00:00:0c:01, port 1, for 120 s (802.1AB clause 8). */
@@ -165,6 +167,32 @@ test("who is known is not asked for at a port that suppresses, and who asks is a
   const mac = await lab.client2.mac("vxlan0");
   const known = await lab.client1.run("ip", "neigh", "show", "dev", "vxlan0");
   for (const address of [CLIENT2.ipv4, CLIENT2.ipv6]) expect(known).toContain(`${address} lladdr ${mac}`);
+});
+
+test("a group that one client has joined the other does not hear, once the bridge snoops", async () => {
+  lab.config.bridges.br0.mcast_snooping = true;
+  await lab.reloadUntilUp();
+  const groups = ["239.1.1.1", "ff05::1:1"];
+  for (const [i, group] of groups.entries())
+    await lab.client1.run("ip", "addr", "add", `${group}/${[32, 128][i]}`, "dev", "vxlan0", "autojoin");
+  const areKnown = async () => sum(await lab.metrics(), "vxswitch_mcast_groups", {}) === groups.length;
+  expect(await waitUntil(areKnown, REPORT_TIMEOUT_MS)).toBe(true);
+  expect(await lab.vxswitch("show")).toContain("mcast_snooping true, groups 2");
+  const captures = [
+    await Capture.start(lab.client1, "vxlan0", join(lab.directory, "listener.pcap")),
+    await Capture.start(lab.client2, "vxlan0", join(lab.directory, "other.pcap")),
+  ];
+  for (const group of [...groups, "239.1.1.2"])
+    await lab.test.host.outcome("ping", ["-I", "br0", "-c", "5", "-i", "0.01", "-W", "0.1", group]);
+  const heard = await Promise.all(
+    captures.map(async (capture) => {
+      await capture.stop();
+      const rows = await decode(capture.path, "icmp.type == 8 || icmpv6.type == 128", ["ip.dst", "ipv6.dst"]);
+      return rows.map((row) => row.join("")).sort();
+    }),
+  );
+  const five = (group: string) => Array<string>(5).fill(group);
+  expect(heard).toEqual([["239.1.1.1", "239.1.1.2", "ff05::1:1"].flatMap(five), five("239.1.1.2")]);
 });
 
 async function replies(): Promise<number> {

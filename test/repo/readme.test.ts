@@ -34,6 +34,7 @@ test("the example is a valid configuration, and its guest is isolated and locked
   expect(mirrors[0].filter).toMatchObject({ expression: "icmp or tcp port 80" });
   expect(mirrors[1]).toMatchObject({ sampleEvery: 10, snaplenBytes: 128 });
   expect(bridges[0]).toMatchObject({ ageingSeconds: 300, loopGuardSeconds: 60, forwardsBpdu: true });
+  expect(bridges[0]).toMatchObject({ snoopsMulticast: true });
   expect(ports.find(({ name }) => name === "guest")).toMatchObject({
     policy: { ...OPEN_POLICY, isolated: true, locked: true },
     fdb: [{ vlan: 0, mac: "02:00:00:00:00:1e" }],

@@ -18,7 +18,8 @@ export function overviewText(overview: Overview): string {
   for (const { bridge, ageing, maxaddress, fdb_entries: entries, ...row } of bridges) {
     const bpdu = row.forward_bpdu ? "" : ", forward_bpdu false";
     const guard = row.loop_guard === 0 ? "" : `, loop_guard ${row.loop_guard}s`;
-    const options = `ageing ${ageing}s, addresses ${entries} of ${maxaddress}${bpdu}${guard}`;
+    const snooping = row.mcast_snooping ? `, mcast_snooping true, groups ${row.mcast_groups}` : "";
+    const options = `ageing ${ageing}s, addresses ${entries} of ${maxaddress}${bpdu}${guard}${snooping}`;
     lines.push(`    Bridge ${bridge}`, `        ${options}`);
     for (const port of ports.filter((port) => port.bridge === bridge)) {
       lines.push(`        Port ${port.port}`, `            ${portLine(port)}`);

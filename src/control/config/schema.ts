@@ -212,6 +212,7 @@ const bridge = section(
     forward_bpdu: flag.optional(),
     /** Left out or 0: off. */
     loop_guard: duration.optional(),
+    mcast_snooping: flag.optional(),
     ports: named(port),
     mirrors: named(mirror),
   }),

@@ -38,8 +38,14 @@ export function specsOf(config: Config): SwitchSpec {
 }
 
 function bridgeSpec(name: string, bridge: BridgeConfig): BridgeSpec {
-  const { ageing: ageingSeconds, maxaddress: addressesMax, forward_bpdu: forwardsBpdu = true } = bridge;
-  return { name, ageingSeconds, addressesMax, forwardsBpdu, loopGuardSeconds: bridge.loop_guard ?? 0 };
+  return {
+    name,
+    ageingSeconds: bridge.ageing,
+    addressesMax: bridge.maxaddress,
+    forwardsBpdu: bridge.forward_bpdu ?? true,
+    loopGuardSeconds: bridge.loop_guard ?? 0,
+    snoopsMulticast: bridge.mcast_snooping ?? false,
+  };
 }
 
 function portSpec({ underlay }: Config, bridge: string, name: string, port: PortConfig): PortSpec {

@@ -68,12 +68,15 @@ function bridgeView(bridge: BridgeStatus, config: Config) {
     maxaddress: config.bridges[bridge.name]?.maxaddress ?? null,
     forward_bpdu: config.bridges[bridge.name]?.forward_bpdu ?? true,
     loop_guard: config.bridges[bridge.name]?.loop_guard ?? 0,
+    mcast_snooping: config.bridges[bridge.name]?.mcast_snooping ?? false,
     fdb_entries: bridge.fdbEntries,
     fdb_learned: bridge.fdbLearned,
     fdb_moved: bridge.fdbMoved,
     fdb_expired: bridge.fdbExpired,
     fdb_evicted: bridge.fdbEvicted,
     neigh_evicted: bridge.neighEvicted,
+    mcast_groups: bridge.mcastGroups,
+    mcast_evicted: bridge.mcastEvicted,
     flood_copies: bridge.floodCopies,
   };
 }

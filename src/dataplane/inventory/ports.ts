@@ -5,6 +5,7 @@ import { monotonicMs } from "../clock.ts";
 import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
 import { DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
+import type { Listeners } from "../listeners.ts";
 import type { AnySpec, PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../vxlan.ts";
@@ -44,6 +45,7 @@ export interface PortsOptions {
   readonly vteps: Int32Array;
   /** Whether to take what the machine offers beside UDP sockets: rings, super-frames that leave whole. */
   readonly isFast: boolean;
+  readonly listeners: Listeners;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
   readonly onEvent: (level: "info" | "warn", message: string) => void;
 }
@@ -140,6 +142,7 @@ export class Ports {
     if (!port) throw new Error(`no port ${bridge}/${name}`);
     for (const child of this.childrenOf(port.spec)) await this.del(bridge, child.spec.name);
     await this.close(port);
+    this.options.listeners.forgetPort(port.bridge, port.index);
     this.keepCounts(port);
     this.ports.delete(`${bridge}/${name}`);
     this.portIndices.give(port.index);

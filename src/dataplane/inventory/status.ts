@@ -11,6 +11,7 @@ import {
   FLOOD_COPIES,
   IMPAIR_DUPLICATES,
   IMPAIR_HELD,
+  MCAST_EVICTED,
   MIRROR_BYTES,
   MIRROR_OUTPUT_DROPS,
   MIRROR_PACKETS,
@@ -44,7 +45,12 @@ import type { MirrorRecord } from "./mirrors.ts";
 import type { Port } from "./port.ts";
 import type { Ports } from "./ports.ts";
 
-export function bridgeStatus(counters: Float64Array, index: number, name: string, fdb: Fdb): BridgeStatus {
+export function bridgeStatus(
+  counters: Float64Array,
+  index: number,
+  name: string,
+  fdb: Fdb,
+): Omit<BridgeStatus, "mcastGroups"> {
   const at = bridgeCounter(index);
   return {
     name,
@@ -54,6 +60,7 @@ export function bridgeStatus(counters: Float64Array, index: number, name: string
     fdbExpired: counters[at + FDB_EXPIRED],
     fdbEvicted: counters[at + FDB_EVICTED],
     neighEvicted: counters[at + NEIGH_EVICTED],
+    mcastEvicted: counters[at + MCAST_EVICTED],
     floodCopies: counters[at + FLOOD_COPIES],
   };
 }

@@ -7,6 +7,7 @@ import type { Command } from "../engine.ts";
 import type { FdbMemory } from "../fdb.ts";
 import { WakeUp } from "../io/poller.ts";
 import { allocateLearning } from "../learning.ts";
+import type { ListenersMemory } from "../listeners.ts";
 import type { LoopsMemory } from "../loops.ts";
 import { allocateMeters } from "../meters.ts";
 import { allocateNeighbours } from "../neighbours.ts";
@@ -34,6 +35,7 @@ export interface WorkersOptions {
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly loops: LoopsMemory;
+  readonly listeners: ListenersMemory;
   /** How long a thread looks for further frames before it blocks; SPIN_ALWAYS_US = for ever. */
   readonly spinUs: number;
   /** What a new thread must be told. */
@@ -46,7 +48,7 @@ export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, ForwardingNews>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
-  constructor({ counters, destinations, vteps, loops, spinUs, replay, onNews, onCrash }: WorkersOptions) {
+  constructor({ counters, spinUs, replay, onNews, onCrash, ...shared }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     const meters = allocateMeters();
@@ -55,7 +57,7 @@ export class Workers {
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = { counters: counters[worker], destinations, vteps, meters, loops, neighbours };
+      const memory = { ...shared, counters: counters[worker], meters, neighbours };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
