@@ -21,7 +21,8 @@ import {
 } from "../src/dataplane/destinations.ts";
 import type { Device } from "../src/dataplane/device.ts";
 import { Engine } from "../src/dataplane/engine.ts";
-import { allocateFdb } from "../src/dataplane/fdb.ts";
+import { allocateFdb } from "../src/dataplane/fdb/fdb.ts";
+import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/fdb/learning.ts";
 import {
   COPY_RESULT,
   COPY_SHIFT,
@@ -35,7 +36,6 @@ import {
   SLOT_COUNT,
   type TransmitList,
 } from "../src/dataplane/frames.ts";
-import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/learning.ts";
 import { allocateListeners } from "../src/dataplane/listeners.ts";
 import { allocateLoops } from "../src/dataplane/loops.ts";
 import { allocateMeters } from "../src/dataplane/meters.ts";

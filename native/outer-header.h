@@ -1,4 +1,4 @@
-// Outer headers: Ethernet, IP, UDP and VXLAN as src/dataplane/outer-header.ts has built them for a path, completed for one
+// Outer headers: Ethernet, IP, UDP and VXLAN as src/dataplane/wire/outer-header.ts has built them for a path, completed for one
 // frame. Left open there:
 //    IPv4   the total length, and in place of the checksum the sum of all the rest (not complemented)
 //    IPv6   the payload length

@@ -1,5 +1,5 @@
 // A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
-import type { Impairment } from "../dataplane/impairment.ts";
+import type { Impairment } from "../dataplane/cables/impairment.ts";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec, VxlanPortSpec } from "../dataplane/spec.ts";
 import { impairmentText, impairmentWords } from "./config/impairment.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";

@@ -1,7 +1,7 @@
 // One bridge: its FDB and the destinations that flooding reaches.
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
-import { Fdb, type FdbMemory } from "./fdb.ts";
-import type { Learning } from "./learning.ts";
+import { Fdb, type FdbMemory } from "./fdb/fdb.ts";
+import type { Learning } from "./fdb/learning.ts";
 import { DESTINATIONS_MAX } from "./limits.ts";
 import type { PolicyTables } from "./policy.ts";
 

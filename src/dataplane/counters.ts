@@ -11,7 +11,7 @@ export const TX_PACKETS = 2;
 export const TX_BYTES = 3;
 /** Answers to senders at this port whose frames were too big for their way. */
 export const TOO_BIG_REPLIES = 4;
-/** Frames beyond the first that an impaired cable made of one (cables.ts), and frames that it holds now. */
+/** Frames beyond the first that an impaired cable made of one (cables/cables.ts), and frames that it holds now. */
 export const IMPAIR_DUPLICATES = 5;
 export const IMPAIR_HELD = 6;
 /** TCP SYNs whose MSS was lowered for the sake of this port. */
@@ -42,7 +42,7 @@ export const MIRROR_QUEUE_DROPS = 2;
 export const MIRROR_OUTPUT_DROPS = 3;
 export const MIRROR_COUNTERS = 4;
 
-/** Events that found the ring to another worker full (learning.ts). */
+/** Events that found the ring to another worker full (fdb/learning.ts). */
 export const LEARNING_DROPS = 0;
 const GLOBAL_COUNTERS = 1;
 

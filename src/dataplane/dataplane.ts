@@ -5,7 +5,7 @@ import { formatAddress } from "./address.ts";
 import { monotonicMs } from "./clock.ts";
 import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter, LEARNING_DROPS } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
-import { allocateFdb, Fdb, type FdbMemory } from "./fdb.ts";
+import { allocateFdb, Fdb, type FdbMemory } from "./fdb/fdb.ts";
 import { requireRing } from "./inventory/abilities.ts";
 import { Admission } from "./inventory/admission.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
@@ -18,7 +18,6 @@ import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } fr
 import { BRIDGES_MAX, type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
 import { allocateListeners, Listeners } from "./listeners.ts";
 import { allocateLoops } from "./loops.ts";
-import { formatMac, parseFdbAddress } from "./mac.ts";
 import type { Newcomer } from "./newcomers.ts";
 import type {
   BridgeSpec,
@@ -32,6 +31,7 @@ import type {
 import { SPIN_ALWAYS_US } from "./threads/loop.ts";
 import { everyWorker, type ForwardingCommand, type PerWorker, Workers } from "./threads/workers.ts";
 import { allocateVteps } from "./vteps.ts";
+import { formatMac, parseFdbAddress } from "./wire/mac.ts";
 
 export interface DataplaneOptions {
   /**

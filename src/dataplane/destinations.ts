@@ -49,7 +49,7 @@ export const PATH_TUNNEL = 0;
 /** Descriptor + 1 of the packet socket that takes trains, 0 = none. */
 export const PATH_TRAINS = 1;
 export const PATH_HEADER_BYTES = 2;
-/** The outer headers as outer-header.ts builds them. */
+/** The outer headers as wire/outer-header.ts builds them. */
 export const PATH_HEADER = 4;
 export const PATH_WORDS = 24;
 

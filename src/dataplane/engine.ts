@@ -2,19 +2,19 @@
 // object without thread, clock or socket in it; the worker thread drives it, and so do tests.
 
 import { Bridge, type BridgeOptions } from "./bridge.ts";
+import type { Impairment } from "./cables/impairment.ts";
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
-import { type FdbMemory, fdbKey } from "./fdb.ts";
+import { type FdbMemory, fdbKey } from "./fdb/fdb.ts";
+import type { Hear, Learning } from "./fdb/learning.ts";
 import { createForwarder, type ImpairingForwarder } from "./forwarder.ts";
 import type { PacketMemory } from "./frames.ts";
-import type { Impairment } from "./impairment.ts";
 import { ANYONE, NOWHERE } from "./ingress-table.ts";
-import type { Hear, Learning } from "./learning.ts";
 import { MIRRORS_MAX } from "./limits.ts";
-import type { FdbAddress } from "./mac.ts";
 import { Mirror, type MirrorSelection, type MirrorSink } from "./mirror.ts";
 import { OPEN_POLICY, POLICY_POLICED, POLICY_STORM_CONTROL, type PortPolicy } from "./policy.ts";
 import { NO_PORT, type SharedMemory, Tables } from "./tables.ts";
+import type { FdbAddress } from "./wire/mac.ts";
 
 /** Selection of one mirror: `output` is what the host of the engine makes a sink from. */
 export interface MirrorCommand<Output> extends MirrorSelection {

@@ -17,6 +17,7 @@
 // Stages are closures and not classes: V8 folds the tables into the code as constants when a function is made once in its
 // thread, which halves the cost of a frame (npm run bench:core).
 import type { Bridge } from "./bridge.ts";
+import type { Impairment } from "./cables/impairment.ts";
 import * as counterLayout from "./counters.ts";
 import { bridgeCounter, portCounter } from "./counters.ts";
 import * as destinationLayout from "./destinations.ts";
@@ -24,9 +25,7 @@ import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
 import type { PacketMemory } from "./frames.ts";
 import * as layout from "./frames.ts";
-import type { Impairment } from "./impairment.ts";
 import { Loops } from "./loops.ts";
-import { isBroadcast, isMulticast, isReserved } from "./mac.ts";
 import * as policy from "./policy.ts";
 import type { AnsweringStage } from "./stages/answers.ts";
 import { createClampMss } from "./stages/clamp-mss.ts";
@@ -42,6 +41,7 @@ import { createTooBig } from "./stages/too-big.ts";
 import { createTransmit } from "./stages/transmit.ts";
 import { createVlan } from "./stages/vlan.ts";
 import { NO_PORT, type Tables } from "./tables.ts";
+import { isBroadcast, isMulticast, isReserved } from "./wire/mac.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { DROPS, FLOOD_COPIES } = counterLayout;

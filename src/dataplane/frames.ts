@@ -79,7 +79,7 @@ export const RING_BATCH_FRAMES = 256;
 /** Rows of a batch: what the slots hold, each up to 128 datagrams that are one to the kernel (native/datagram.h). */
 export const FRAMES_MAX = SLOT_COUNT * 128;
 
-/** Answers of the switch's own that one batch may cause, and the room for each (icmp.ts and Ethernet with two tags). */
+/** Answers of the switch's own that one batch may cause, and the room for each (wire/icmp.ts and Ethernet with two tags). */
 export const ANSWERS_MAX = 16;
 export const ANSWER_BYTES = 1344;
 
@@ -87,13 +87,13 @@ export const ANSWER_BYTES = 1344;
 export const FORM_ROWS = 512;
 export const FORMS_BYTES = 1 << 19;
 
-/** What impaired cables may hold, of one forwarding thread: bytes (held-memory.ts) and frames. */
+/** What impaired cables may hold, of one forwarding thread: bytes (cables/held-memory.ts) and frames. */
 export const HELD_BYTES = 64 << 20;
 export const HELD_FRAMES_MAX = 1 << 17;
 /** Held frames that go on in one batch. */
 export const RELEASED_MAX = 256;
 
-/** Answers to ARP and ND questions of one batch, and the room for each (arp-nd.ts). */
+/** Answers to ARP and ND questions of one batch, and the room for each (wire/arp-nd.ts). */
 export const NEIGH_ANSWERS_MAX = 64;
 export const NEIGH_ANSWER_BYTES = 128;
 

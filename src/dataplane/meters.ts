@@ -8,7 +8,7 @@
 //
 // A token is a bit, or a thousandth of a frame: then `rate` tokens a millisecond are kbit/s, or frames a second. The
 // threads take and add tokens by atomic operations, without a lock; who moves `since` on adds what has come meanwhile. A
-// link is the time at which an impaired cable of the port (cables.ts) has sent all that it was given, at its rate.
+// link is the time at which an impaired cable of the port (cables/cables.ts) has sent all that it was given, at its rate.
 import { PORTS_MAX } from "./limits.ts";
 import type { PortPolicy } from "./policy.ts";
 

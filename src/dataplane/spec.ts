@@ -1,7 +1,8 @@
 // What the control plane asks of the data plane, and what it can read back: plain values in the words of the
 // configuration. Names identify bridges, ports and mirrors; indices never leave src/dataplane.
+
+import type { Impairment } from "./cables/impairment.ts";
 import type { DropReasonName } from "./drop-reason.ts";
-import type { Impairment } from "./impairment.ts";
 import type { OuterOptions } from "./outer-options.ts";
 import type { PortPolicy } from "./policy.ts";
 

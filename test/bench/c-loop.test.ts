@@ -22,7 +22,7 @@ import {
 import type { Device } from "../../src/dataplane/device.ts";
 import { Drop } from "../../src/dataplane/drop-reason.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
-import { allocateFdb } from "../../src/dataplane/fdb.ts";
+import { allocateFdb } from "../../src/dataplane/fdb/fdb.ts";
 import * as layout from "../../src/dataplane/frames.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { printConfig } from "../../src/control/config/print.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
-import { UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
 import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 

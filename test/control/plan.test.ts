@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { SwitchSpec } from "../../src/control/config/specs.ts";
 import { keyOf, plan } from "../../src/control/plan.ts";
 import { planText } from "../../src/control/plan-text.ts";
-import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { type Impairment, UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
 import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import type { BridgeSpec, MirrorSpec, PortSpec } from "../../src/dataplane/spec.ts";

@@ -16,7 +16,6 @@ import {
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
 } from "../../src/dataplane/destinations.ts";
-import { allocateErspan, ERSPAN_MTU, ERSPAN_SEQUENCE } from "../../src/dataplane/erspan.ts";
 import {
   FLAG_NEEDS_CSUM,
   FRAME_CSUM_OFFSET,
@@ -35,6 +34,7 @@ import { allocateMirrorQueue, MirrorWriter } from "../../src/dataplane/io/mirror
 import { WakeUp } from "../../src/dataplane/io/poller.ts";
 import { closeUdpSenders, openUdpSenders } from "../../src/dataplane/io/udp-underlay.ts";
 import { SystemError } from "../../src/dataplane/system-error.ts";
+import { allocateErspan, ERSPAN_MTU, ERSPAN_SEQUENCE } from "../../src/dataplane/wire/erspan.ts";
 import { decode } from "./decoder.ts";
 import { outerFrame } from "./outer-frame.ts";
 import { ALICE, BOB, ETHERTYPE_IPV4, frame, packet, pattern, vxlan } from "./packets.ts";

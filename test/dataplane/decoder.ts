@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { packetBlockBytes, pcapngHeader, writePacket } from "../../src/dataplane/pcapng.ts";
+import { packetBlockBytes, pcapngHeader, writePacket } from "../../src/dataplane/wire/pcapng.ts";
 
 const SNAPLEN_BYTES = 262_144;
 /** Checksums are verified only if asked for; segments are looked at one by one. */

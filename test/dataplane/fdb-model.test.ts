@@ -10,7 +10,7 @@ import {
   FDB_MOVED,
 } from "../../src/dataplane/counters.ts";
 import { DESTINATION_PORT, DESTINATION_WORDS } from "../../src/dataplane/destinations.ts";
-import { allocateFdb, Fdb, type FdbMemory, fdbKey } from "../../src/dataplane/fdb.ts";
+import { allocateFdb, Fdb, type FdbMemory, fdbKey } from "../../src/dataplane/fdb/fdb.ts";
 import { OPEN_POLICY, policyBits } from "../../src/dataplane/policy.ts";
 
 const BRIDGE = 3;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { PcapngFile } from "../../src/dataplane/io/pcapng-file.ts";
-import { pcapngHeader } from "../../src/dataplane/pcapng.ts";
+import { pcapngHeader } from "../../src/dataplane/wire/pcapng.ts";
 import { decodeFile, directory, packetBlock } from "./decoder.ts";
 import { frame, pattern } from "./packets.ts";
 

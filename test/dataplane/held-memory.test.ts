@@ -1,8 +1,8 @@
 // What held frames are kept in: blocks that never overlap and all come back, and a heap that gives out what is due first.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DueHeap } from "../../src/dataplane/due-heap.ts";
-import { HeldMemory } from "../../src/dataplane/held-memory.ts";
+import { DueHeap } from "../../src/dataplane/cables/due-heap.ts";
+import { HeldMemory } from "../../src/dataplane/cables/held-memory.ts";
 
 const MEMORY_BYTES = 1 << 16;
 const UNIT_BYTES = 128;

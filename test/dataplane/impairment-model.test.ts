@@ -2,9 +2,9 @@
 // what several forwarding threads have in common of one.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { CABLE_IN, Cables, cableOf } from "../../src/dataplane/cables.ts";
+import { CABLE_IN, Cables, cableOf } from "../../src/dataplane/cables/cables.ts";
+import { type Impairment, seedOfPort, UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
 import { allocateCounters, IMPAIR_HELD, portCounter } from "../../src/dataplane/counters.ts";
-import { type Impairment, seedOfPort, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
 import { allocateMeters, Meters } from "../../src/dataplane/meters.ts";
 import { Lab } from "./lab.ts";
 import { ALICE, BOB, frame, pattern } from "./packets.ts";

@@ -1,6 +1,6 @@
 // Impaired cables: what is lost, doubled and held, for how long and in what order, by a clock that a hand moves.
 import { describe, expect, test } from "vitest";
-import type { Impairment } from "../../src/dataplane/impairment.ts";
+import type { Impairment } from "../../src/dataplane/cables/impairment.ts";
 import { OPEN_VLAN } from "../../src/dataplane/port-vlans.ts";
 import { Lab } from "./lab.ts";
 import { ALICE, BOB, BROADCAST, CAROL, frame, pattern } from "./packets.ts";

@@ -3,6 +3,7 @@
 // Every lab of a test is checked for conservation when the test ends.
 import { afterEach, expect } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
+import { type Impairment, UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
 import {
   allocateCounters,
   bridgeCounter,
@@ -30,18 +31,17 @@ import {
 } from "../../src/dataplane/destinations.ts";
 import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
-import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
-import { type Impairment, UNIMPAIRED } from "../../src/dataplane/impairment.ts";
+import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
 import { ANYONE } from "../../src/dataplane/ingress-table.ts";
 import { DESTINATIONS_MAX } from "../../src/dataplane/limits.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
-import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
-import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/vxlan.ts";
+import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/wire/mac.ts";
+import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/wire/vxlan.ts";
 import { type Arrival, arena, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
 

@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { allocateCounters, FDB_LEARNED, FDB_MOVED } from "../../src/dataplane/counters.ts";
 import { DESTINATION_PORT, DESTINATION_WORDS } from "../../src/dataplane/destinations.ts";
-import { allocateFdb, Fdb, fdbKey } from "../../src/dataplane/fdb.ts";
-import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
-import { EVENTS_MAX } from "../../src/dataplane/learning-ring.ts";
-import { parseFdbAddress } from "../../src/dataplane/mac.ts";
+import { allocateFdb, Fdb, fdbKey } from "../../src/dataplane/fdb/fdb.ts";
+import { allocateLearning, Learning } from "../../src/dataplane/fdb/learning.ts";
+import { EVENTS_MAX } from "../../src/dataplane/fdb/learning-ring.ts";
+import { parseFdbAddress } from "../../src/dataplane/wire/mac.ts";
 import { ALICE, BOB, BROADCAST, frame, numberedMac } from "./packets.ts";
 import { WorkersLab } from "./workers-lab.ts";
 

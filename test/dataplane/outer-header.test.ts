@@ -33,7 +33,7 @@ import {
   GSO_TCPV4,
   GSO_TCPV6,
 } from "../../src/dataplane/frames.ts";
-import { OUTER_BYTES_MAX, writeOuterHeader } from "../../src/dataplane/outer-header.ts";
+import { OUTER_BYTES_MAX, writeOuterHeader } from "../../src/dataplane/wire/outer-header.ts";
 import { decode, directory } from "./decoder.ts";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, frame, packet, pattern } from "./packets.ts";
 import { aim, cleanups, type End, end, fan, HERE, Listener, sized, transmit } from "./udp-loopback.ts";

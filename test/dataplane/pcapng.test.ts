@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { PcapngFile } from "../../src/dataplane/io/pcapng-file.ts";
-import { packetBlockBytes, pcapngHeader } from "../../src/dataplane/pcapng.ts";
+import { packetBlockBytes, pcapngHeader } from "../../src/dataplane/wire/pcapng.ts";
 import { capture, decodeFile, directory, packetBlock, tool } from "./decoder.ts";
 import { frame, pattern } from "./packets.ts";
 

@@ -13,15 +13,15 @@ import {
   DESTINATION_SHIFT,
 } from "../../src/dataplane/destinations.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
-import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb.ts";
-import { allocateLearning, Learning } from "../../src/dataplane/learning.ts";
+import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
+import { allocateLearning, Learning } from "../../src/dataplane/fdb/learning.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
-import { formatMac } from "../../src/dataplane/mac.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
+import { formatMac } from "../../src/dataplane/wire/mac.ts";
 import { arena, MemoryDevice } from "./memory-device.ts";
 
 const BRIDGE = 0;

@@ -2,14 +2,14 @@
 import { expect, test } from "vitest";
 import * as destinations from "../../src/dataplane/destinations.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
-import * as erspan from "../../src/dataplane/erspan.ts";
 import * as frames from "../../src/dataplane/frames.ts";
 import * as arena from "../../src/dataplane/io/arena.ts";
 import * as nextHop from "../../src/dataplane/io/next-hop.ts";
 import * as probe from "../../src/dataplane/io/probe.ts";
 import { DEVICES_MAX, WORKERS_MAX } from "../../src/dataplane/limits.ts";
 import * as vteps from "../../src/dataplane/vteps.ts";
-import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../src/dataplane/vxlan.ts";
+import * as erspan from "../../src/dataplane/wire/erspan.ts";
+import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../src/dataplane/wire/vxlan.ts";
 import { read, sources } from "./sources.ts";
 
 /** Names that C spells otherwise. */

@@ -1,7 +1,7 @@
 // Times, shares and rates as tc(8) writes them, and what the data plane counts in: each is read, and written again in one
 // spelling. The words of `impair_in` and `impair_out` are made of these (schema.ts).
 import type * as z from "zod";
-import { type Impairment, UNIMPAIRED } from "../../dataplane/impairment.ts";
+import { type Impairment, UNIMPAIRED } from "../../dataplane/cables/impairment.ts";
 import * as limit from "./limits.ts";
 import { parsed, whole } from "./values.ts";
 

@@ -3,7 +3,7 @@
 import { DROPS, portCounter } from "../counters.ts";
 import { Drop } from "../drop-reason.ts";
 import { type LoopsMemory, loopEvidence } from "../loops.ts";
-import { formatMac } from "../mac.ts";
+import { formatMac } from "../wire/mac.ts";
 import type { AllCounters } from "./all-counters.ts";
 import type { Port } from "./port.ts";
 import type { Ports } from "./ports.ts";

@@ -8,13 +8,13 @@ import {
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
 } from "../destinations.ts";
-import { allocateErspan, ERSPAN_ADDRESS, ERSPAN_INDEX, ERSPAN_MTU, ERSPAN_SESSION } from "../erspan.ts";
 import { closeErspan, openErspan } from "../io/collector.ts";
 import { bringUpPassive, closeTap, openTap } from "../io/tap.ts";
 import { closeUdpSenders, openUdpSenders, udpPathMtu } from "../io/udp-underlay.ts";
 import type { ErspanOutputSpec, MirrorOutputSpec, TapOutputSpec, VxlanOutputSpec } from "../spec.ts";
 import { SystemError } from "../system-error.ts";
 import type { OutputMake } from "../threads/mirror-worker.ts";
+import { allocateErspan, ERSPAN_ADDRESS, ERSPAN_INDEX, ERSPAN_MTU, ERSPAN_SESSION } from "../wire/erspan.ts";
 import { explainCollector, explainTap, textOf } from "./explain.ts";
 
 /** Sizes the segments that a watching host takes a super-frame for; the frame itself is mirrored whole. */

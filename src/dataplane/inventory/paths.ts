@@ -15,7 +15,7 @@ import {
 } from "../destinations.ts";
 import type { NextHop } from "../io/next-hop.ts";
 import { DESTINATIONS_MAX } from "../limits.ts";
-import { OUTER_BYTES_MAX, writeOuterHeader } from "../outer-header.ts";
+import { OUTER_BYTES_MAX, writeOuterHeader } from "../wire/outer-header.ts";
 import { Exits, type ExitsStatus } from "./exits.ts";
 
 /** To whom the frames of a destination go. */

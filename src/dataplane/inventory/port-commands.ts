@@ -1,10 +1,10 @@
 // What the engines must be told about one port.
 import type { Address } from "../address.ts";
-import { type Impairment, seedOfPort } from "../impairment.ts";
+import { type Impairment, seedOfPort } from "../cables/impairment.ts";
 import { ANYONE } from "../ingress-table.ts";
-import { parseFdbAddress } from "../mac.ts";
 import type { BoundAddress, PortSpec, VxlanPortSpec } from "../spec.ts";
 import { everyWorker, type ForwardingCommand } from "../threads/workers.ts";
+import { parseFdbAddress } from "../wire/mac.ts";
 import { deviceOf, type End, isHub, type Port } from "./port.ts";
 
 /** The port and the device that is its own, if it has one; in the order in which they are told. */

@@ -8,7 +8,7 @@ import { DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
 import type { Listeners } from "../listeners.ts";
 import type { AnySpec, PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
-import { overheadBytes } from "../vxlan.ts";
+import { overheadBytes } from "../wire/vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
 import { Ends, MTU_DEFAULT_BYTES } from "./ends.ts";
 import { textOf } from "./explain.ts";

@@ -29,7 +29,7 @@ import {
   UNDERLAY_PORT,
 } from "../counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
-import type { Fdb } from "../fdb.ts";
+import type { Fdb } from "../fdb/fdb.ts";
 import { remoteText } from "../remotes.ts";
 import type {
   BridgeStatus,
@@ -40,7 +40,7 @@ import type {
   UnderlayStatus,
   VtepStatus,
 } from "../spec.ts";
-import { overheadBytes } from "../vxlan.ts";
+import { overheadBytes } from "../wire/vxlan.ts";
 import type { MirrorRecord } from "./mirrors.ts";
 import type { Port } from "./port.ts";
 import type { Ports } from "./ports.ts";

@@ -2,8 +2,8 @@
 // the mirror thread sends by them. What the collector gets are packets as on a wire: super-frames are cut to what the path
 // carries, checksums filled in, and a frame that does not fit is refused.
 import type { DestinationsMemory } from "../destinations.ts";
-import { ERSPAN_WORDS, type ErspanMemory } from "../erspan.ts";
 import { COPY_DESTINATION, COPY_FRAME, COPY_WORDS, FRAME_LENGTH, FRAME_SHIFT } from "../frames.ts";
+import { ERSPAN_WORDS, type ErspanMemory } from "../wire/erspan.ts";
 import { RecordOutput } from "./mirror-output.ts";
 import { type MirrorQueueMemory, type MirrorReader, RECORD_ORIGINAL_BYTES } from "./mirror-queue.ts";
 import { native } from "./native.ts";

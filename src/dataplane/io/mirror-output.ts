@@ -2,7 +2,7 @@
 // for each forwarding thread: the frames of one flow are all in one queue, and stay in order.
 import { MIRROR_BYTES, MIRROR_OUTPUT_DROPS, MIRROR_PACKETS, mirrorCounter } from "../counters.ts";
 import { COPY_FRAME, COPY_RESULT, COPY_WORDS, FRAME_LENGTH, FRAME_OFFSET, FRAME_SHIFT } from "../frames.ts";
-import { packetBlockBytes, writePacket } from "../pcapng.ts";
+import { packetBlockBytes, writePacket } from "../wire/pcapng.ts";
 import {
   type MirrorQueueMemory,
   MirrorReader,

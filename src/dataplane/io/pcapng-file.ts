@@ -1,7 +1,7 @@
 // A capture file that rotates by size and survives a full disk: what cannot be written is given back as a count, and the
 // file never ends in half a block.
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from "node:fs";
-import { pcapngHeader } from "../pcapng.ts";
+import { pcapngHeader } from "../wire/pcapng.ts";
 
 export class PcapngFile {
   private readonly path: string;

@@ -4,7 +4,6 @@
 // what was received show it as it came. What is fragmented, has IPv6 extension headers, no MSS option or a malformed
 // option stays as it is; without the option, hosts send segments that fit anywhere.
 import type { Bridge } from "../bridge.ts";
-import { complement } from "../checksum.ts";
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
@@ -12,6 +11,7 @@ import type { PacketMemory } from "../frames.ts";
 import * as layout from "../frames.ts";
 import * as policy from "../policy.ts";
 import type { Tables } from "../tables.ts";
+import { complement } from "../wire/checksum.ts";
 import * as inner from "./inner.ts";
 import { createInnerReader } from "./inner.ts";
 

@@ -8,7 +8,7 @@ import { Drop } from "../drop-reason.ts";
 import * as layout from "../frames.ts";
 import { NOWHERE } from "../ingress-table.ts";
 import type { Tables } from "../tables.ts";
-import * as vxlanLayout from "../vxlan.ts";
+import * as vxlanLayout from "../wire/vxlan.ts";
 import * as innerLayout from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.

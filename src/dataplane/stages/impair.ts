@@ -1,15 +1,15 @@
 // Between police and mirror for what ports receive, and before the device for what they transmit: the cables of impaired
 // ports lose, double and hold frames, as a queueing discipline at either end of them would (tc-netem(8)). So mirrors see
 // what came out of the cable to the switch, and what goes into the one from it. What is held comes back by `release…`.
-import { CABLE_IN, CABLE_OUT, Cables, cableOf } from "../cables.ts";
+import { CABLE_IN, CABLE_OUT, Cables, cableOf } from "../cables/cables.ts";
+import { HeldFrames } from "../cables/held-frames.ts";
+import type { Impairment } from "../cables/impairment.ts";
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
 import { Drop } from "../drop-reason.ts";
 import type { PacketMemory, TransmitList } from "../frames.ts";
 import * as layout from "../frames.ts";
-import { HeldFrames } from "../held-frames.ts";
-import type { Impairment } from "../impairment.ts";
 import type { Tables } from "../tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.

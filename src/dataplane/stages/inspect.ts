@@ -3,10 +3,10 @@
 import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
 import { Drop } from "../drop-reason.ts";
-import { fdbKey } from "../fdb.ts";
+import { fdbKey } from "../fdb/fdb.ts";
 import * as layout from "../frames.ts";
-import { isMulticast } from "../mac.ts";
 import type { Tables } from "../tables.ts";
+import { isMulticast } from "../wire/mac.ts";
 import * as innerLayout from "./inner.ts";
 import { createInnerReader } from "./inner.ts";
 

@@ -6,11 +6,11 @@ import * as counterLayout from "../counters.ts";
 import { portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
 import { Drop } from "../drop-reason.ts";
-import type { Fdb } from "../fdb.ts";
+import type { Fdb } from "../fdb/fdb.ts";
 import * as layout from "../frames.ts";
-import { isMulticast } from "../mac.ts";
 import * as policy from "../policy.ts";
 import type { Tables } from "../tables.ts";
+import { isMulticast } from "../wire/mac.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { DROPS } = counterLayout;

@@ -5,10 +5,10 @@ import type { Bridge } from "../bridge.ts";
 import * as counterLayout from "../counters.ts";
 import { bridgeCounter } from "../counters.ts";
 import * as layout from "../frames.ts";
-import * as messages from "../igmp-mld.ts";
-import { createMembershipReader } from "../igmp-mld.ts";
 import * as listenerLayout from "../listeners.ts";
 import type { Tables } from "../tables.ts";
+import * as messages from "../wire/igmp-mld.ts";
+import { createMembershipReader } from "../wire/igmp-mld.ts";
 import * as innerLayout from "./inner.ts";
 import { createInnerReader } from "./inner.ts";
 

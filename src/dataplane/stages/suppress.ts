@@ -2,18 +2,19 @@
 // while the switch knows who is asked for; and if that station is behind such a port, the switch answers in its name, after
 // the batch is transmitted. What it knows it has learnt from the answers that passed (neighbours.ts), and believes only as
 // long as the FDB knows the station's hardware address.
-import { ARP, createNeighbourReader, NO_MESSAGE, writeAdvertisement, writeArpReply } from "../arp-nd.ts";
+
 import type { Bridge } from "../bridge.ts";
 import * as counterLayout from "../counters.ts";
 import { bridgeCounter, portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
-import { fdbKey } from "../fdb.ts";
+import { fdbKey } from "../fdb/fdb.ts";
 import type { PacketMemory } from "../frames.ts";
 import * as layout from "../frames.ts";
-import { isMulticast } from "../mac.ts";
 import * as neighbourLayout from "../neighbours.ts";
 import * as policy from "../policy.ts";
 import type { Tables } from "../tables.ts";
+import { ARP, createNeighbourReader, NO_MESSAGE, writeAdvertisement, writeArpReply } from "../wire/arp-nd.ts";
+import { isMulticast } from "../wire/mac.ts";
 import type { AnsweringStage } from "./answers.ts";
 import { createInnerReader, ETHERNET_HEADER_BYTES } from "./inner.ts";
 

@@ -6,9 +6,9 @@ import { portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
 import type { PacketMemory } from "../frames.ts";
 import * as layout from "../frames.ts";
-import { writeIcmpv4TooBig, writeIcmpv6TooBig } from "../icmp.ts";
-import { isMulticast } from "../mac.ts";
 import type { Tables } from "../tables.ts";
+import { writeIcmpv4TooBig, writeIcmpv6TooBig } from "../wire/icmp.ts";
+import { isMulticast } from "../wire/mac.ts";
 import type { AnsweringStage } from "./answers.ts";
 import { createInnerReader, ETHERNET_HEADER_BYTES } from "./inner.ts";
 

@@ -1,6 +1,7 @@
 // Entry of a forwarding thread: makes the engine on its arena, answers commands between two batches, runs the loop.
 import { parentPort, workerData } from "node:worker_threads";
 import { type Command, Engine, type EngineHost } from "../engine.ts";
+import { Learning, type LearningMemory } from "../fdb/learning.ts";
 import { mapArena } from "../io/arena.ts";
 import { type MirrorQueueMemory, MirrorWriter } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
@@ -8,7 +9,6 @@ import { RingReceiver, type RingSocket } from "../io/ring.ts";
 import { Tap } from "../io/tap.ts";
 import { TurnClock } from "../io/turn-clock.ts";
 import { type UdpSockets, UdpUnderlay } from "../io/udp-underlay.ts";
-import { Learning, type LearningMemory } from "../learning.ts";
 import type { Newcomer } from "../newcomers.ts";
 import type { SharedMemory } from "../tables.ts";
 import { Loop } from "./loop.ts";

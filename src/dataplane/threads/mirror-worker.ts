@@ -5,7 +5,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import { monotonicMs } from "../clock.ts";
 import type { CountersMemory } from "../counters.ts";
 import type { DestinationsMemory } from "../destinations.ts";
-import type { ErspanMemory } from "../erspan.ts";
 import { ErspanOutput, VxlanOutput } from "../io/collector.ts";
 import { FileOutput, type MirrorOutput, TapOutput } from "../io/mirror-output.ts";
 import type { MirrorQueueMemory } from "../io/mirror-queue.ts";
@@ -13,6 +12,7 @@ import { PcapngFile } from "../io/pcapng-file.ts";
 import { Poller, WakeUp } from "../io/poller.ts";
 import type { UdpSenders } from "../io/udp-underlay.ts";
 import type { PcapngOutputSpec } from "../spec.ts";
+import type { ErspanMemory } from "../wire/erspan.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** How this thread makes an output; descriptors were opened by the control thread, which closes them. */

@@ -4,9 +4,9 @@
 import type { CountersMemory } from "../counters.ts";
 import type { DestinationsMemory } from "../destinations.ts";
 import type { Command } from "../engine.ts";
-import type { FdbMemory } from "../fdb.ts";
+import type { FdbMemory } from "../fdb/fdb.ts";
+import { allocateLearning } from "../fdb/learning.ts";
 import { WakeUp } from "../io/poller.ts";
-import { allocateLearning } from "../learning.ts";
 import type { ListenersMemory } from "../listeners.ts";
 import type { LoopsMemory } from "../loops.ts";
 import { allocateMeters } from "../meters.ts";

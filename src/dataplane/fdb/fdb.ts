@@ -10,17 +10,17 @@
 //
 // Time is in whole seconds, so an address that is seen a million times a second is written once.
 
-import * as counterLayout from "./counters.ts";
-import { bridgeCounter } from "./counters.ts";
-import * as destinationLayout from "./destinations.ts";
+import * as counterLayout from "../counters.ts";
+import { bridgeCounter } from "../counters.ts";
+import * as destinationLayout from "../destinations.ts";
+import * as policy from "../policy.ts";
+import { OPEN_TABLES, type PolicyTables } from "../policy.ts";
 import { type FdbEntry, readEntries } from "./fdb-entries.ts";
 import * as lists from "./fdb-lists.ts";
 import { PortLists } from "./fdb-lists.ts";
 import * as memoryLayout from "./fdb-memory.ts";
 import { allocateShared, type FdbMemory, viewsOf } from "./fdb-memory.ts";
 import type { Learning } from "./learning.ts";
-import * as policy from "./policy.ts";
-import { OPEN_TABLES, type PolicyTables } from "./policy.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { FDB_EVICTED, FDB_EXPIRED, FDB_LEARNED, FDB_MOVED } = counterLayout;

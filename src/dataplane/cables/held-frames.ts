@@ -1,8 +1,7 @@
 // Frames that a cable holds for a while, of one forwarding thread: their rows, and their bytes in a part of the arena, for
 // the slots that they came in are soon another batch's. All memory is taken when this is made. Those on their way in
 // and those on their way out wait in a heap each, for they go on at different stages.
-import type { Cables } from "./cables.ts";
-import { DueHeap } from "./due-heap.ts";
+
 import {
   DROPPED_PORT,
   FRAME_LENGTH,
@@ -15,7 +14,9 @@ import {
   HELD_FRAMES_MAX,
   type PacketMemory,
   RELEASED_MAX,
-} from "./frames.ts";
+} from "../frames.ts";
+import type { Cables } from "./cables.ts";
+import { DueHeap } from "./due-heap.ts";
 import { HeldMemory } from "./held-memory.ts";
 
 export class HeldFrames {

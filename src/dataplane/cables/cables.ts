@@ -2,10 +2,10 @@
 // (lost? twice? past the delay? how long?) has a generator of its own, xorshift32 [Marsaglia 2003], which moves on once a
 // frame that comes so far: so the same frames meet the same fate, and the n-th is lost whatever else is configured.
 import { isDeepStrictEqual } from "node:util";
-import { IMPAIR_HELD, portCounter } from "./counters.ts";
+import { IMPAIR_HELD, portCounter } from "../counters.ts";
+import { PORTS_MAX } from "../limits.ts";
+import type { Meters } from "../meters.ts";
 import { type Impairment, scatter } from "./impairment.ts";
-import { PORTS_MAX } from "./limits.ts";
-import type { Meters } from "./meters.ts";
 
 export const CABLE_IN = 0;
 export const CABLE_OUT = 1;

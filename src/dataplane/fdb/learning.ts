@@ -8,7 +8,8 @@
 // are equal (Lamport's clock, with the worker's number in its lowest digit). A worker hears before each batch, so what it
 // learns wins over all that was told before; if two see an address at two places within the same microseconds, all
 // tables agree on one of them.
-import * as counterLayout from "./counters.ts";
+import * as counterLayout from "../counters.ts";
+import { WORKERS_MAX } from "../limits.ts";
 import {
   allocateLearningRing,
   EVENT_BRIDGE,
@@ -22,7 +23,6 @@ import {
   type LearningRingMemory,
   LearningWriter,
 } from "./learning-ring.ts";
-import { WORKERS_MAX } from "./limits.ts";
 
 const { LEARNING_DROPS } = counterLayout;
 

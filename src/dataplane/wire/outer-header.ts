@@ -2,7 +2,7 @@
 // open. All fields are in network byte order:
 //
 //    IPv4   Ethernet 14 | IP 20 | UDP 8 | VXLAN 8 = 50      IPv6   Ethernet 14 | IP 40 | UDP 8 | VXLAN 8 = 70
-import type { Address } from "./address.ts";
+import type { Address } from "../address.ts";
 import { fold, sumOfWords } from "./checksum.ts";
 import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES, VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "./vxlan.ts";
 

@@ -1,8 +1,9 @@
 // The shared memory of one FDB (fdb.ts): how large it is, and where its parts lie.
 //
 //   header | stamps, a double each | slots, four words each | links and ends of the ports' lists
+
+import { PORTS_MAX } from "../limits.ts";
 import type { PortListsMemory } from "./fdb-lists.ts";
-import { PORTS_MAX } from "./limits.ts";
 
 /** Bytes and bound of one table; both threads make their Fdb from it. */
 export interface FdbMemory {
