@@ -13,17 +13,10 @@ import { UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
-import { read } from "./sources.ts";
-
-const README = read("README.md");
-const CONFIGURATION = README.slice(README.indexOf("## Configuration"), README.indexOf("## Metrics"));
-const EXAMPLES = CONFIGURATION.split("\n").flatMap((line) =>
-  line.startsWith("    ") ? [line.slice(4)] : [],
-);
-const COMMANDS = EXAMPLES.filter((line) => line.startsWith("vxswitch "));
+import { COMMANDS, CONFIGURATION, EXAMPLE } from "./readme.ts";
 
 function example() {
-  return parseConfig(EXAMPLES.filter((line) => !COMMANDS.includes(line)).join("\n"), "README.md");
+  return parseConfig(EXAMPLE, "README.md");
 }
 
 test("the example is a valid configuration, and its guest is isolated and locked, its far client impaired", () => {

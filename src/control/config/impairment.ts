@@ -33,17 +33,28 @@ function percentOf(value: unknown): number | undefined {
   return digits !== undefined && Number(digits) <= 100 ? Number(digits) : undefined;
 }
 
+/** For editors: text, or a bare 0. */
+const ZERO_OR_TEXT = { type: ["integer", "string"], minimum: 0, maximum: 0 };
+
 /** `10ms`, `250us`, `1.5s`; a bare 0 is none. */
-const time = parsed("a time such as 10ms, 250us or 1.5s, 10s at most", (value) => {
-  const us = value === 0 ? 0 : quantityOf(value, TIME_UNITS);
-  return us === undefined || us > limit.IMPAIR_DELAY_US_MAX ? undefined : quantityText(us, TIME_UNITS);
-});
+const time = parsed(
+  "a time such as 10ms, 250us or 1.5s, 10s at most",
+  (value) => {
+    const us = value === 0 ? 0 : quantityOf(value, TIME_UNITS);
+    return us === undefined || us > limit.IMPAIR_DELAY_US_MAX ? undefined : quantityText(us, TIME_UNITS);
+  },
+  ZERO_OR_TEXT,
+);
 
 /** `1%`, `0.05%`; a bare 0 is none. */
-const percentage = parsed("a percentage such as 1% or 0.05%, 100% at most", (value) => {
-  const percent = value === 0 ? 0 : percentOf(value);
-  return percent === undefined ? undefined : `${percent}%`;
-});
+const percentage = parsed(
+  "a percentage such as 1% or 0.05%, 100% at most",
+  (value) => {
+    const percent = value === 0 ? 0 : percentOf(value);
+    return percent === undefined ? undefined : `${percent}%`;
+  },
+  ZERO_OR_TEXT,
+);
 
 const rate = parsed("a rate such as 512kbit, 20mbit or 1gbit, from 1kbit to 100gbit", (value) => {
   const bits = quantityOf(value, RATE_UNITS);

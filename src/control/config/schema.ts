@@ -169,13 +169,13 @@ const erspanOutput = mapping({
   local: unicastIpv4.optional(),
 });
 
-const OUTPUTS = { tap: tapOutput, pcapng: pcapngOutput, vxlan: vxlanOutput, erspan: erspanOutput };
+export const OUTPUTS = { tap: tapOutput, pcapng: pcapngOutput, vxlan: vxlanOutput, erspan: erspanOutput };
 type OutputConfig = z.output<(typeof OUTPUTS)[keyof typeof OUTPUTS]>;
 const OUTPUT_EXPECTED =
   "a mapping with one of tap: DEVICE, pcapng: PATH, vxlan: COLLECTOR, erspan: COLLECTOR";
 
 /** Which output it is shows in its key, so the faults reported are those of the one that was meant. */
-const output = z.unknown().transform((input, context): OutputConfig => {
+export const output = z.unknown().transform((input, context): OutputConfig => {
   const keys = typeof input === "object" && input !== null ? Object.keys(input) : [];
   const kinds = Object.entries(OUTPUTS).filter(([word]) => keys.includes(word));
   if (kinds.length !== 1) {

@@ -8,20 +8,34 @@ import type { PortRange } from "../../dataplane/limits.ts";
 import type { BoundAddress } from "../../dataplane/spec.ts";
 import * as limit from "./limits.ts";
 
+/** Keywords of JSON Schema: as much of a form as an editor can check by them (json-schema.ts). */
+type Form = z.core.GlobalMeta;
+const STRING: Form = { type: "string" };
+
 /** A value that `parse` understands; undefined = it does not. */
-export function parsed<T>(expected: string, parse: (value: unknown) => T | undefined) {
-  return z.unknown().transform((value, context): T => {
+export function parsed<T>(expected: string, parse: (value: unknown) => T | undefined, form = STRING) {
+  const value = z.unknown().transform((value, context): T => {
     const result = parse(value);
     if (result !== undefined) return result;
     context.addIssue({ code: "custom", message: expected });
     return z.NEVER;
   });
+  return value.meta({ description: expected, ...form });
+}
+
+function integers(minimum: number, maximum: number): Form {
+  return { type: "integer", minimum, maximum };
 }
 
 /** A whole number, both bounds included. */
 export function whole(min: number, max: number, what = "a whole number") {
-  return parsed(`${what} from ${min} to ${max}`, (value) =>
-    typeof value === "number" && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+  return parsed(
+    `${what} from ${min} to ${max}`,
+    (value) =>
+      typeof value === "number" && Number.isInteger(value) && value >= min && value <= max
+        ? value
+        : undefined,
+    integers(min, max),
   );
 }
 
@@ -31,6 +45,7 @@ const snaplenInRange = whole(limit.SNAPLEN_BYTES_MIN, limit.SNAPLEN_BYTES_MAX);
 export const snaplen = parsed(
   `0 for whole frames, or ${limit.SNAPLEN_BYTES_MIN} to ${limit.SNAPLEN_BYTES_MAX} bytes`,
   (value) => (value === 0 || snaplenInRange.safeParse(value).success ? (value as number) : undefined),
+  integers(0, limit.SNAPLEN_BYTES_MAX),
 );
 
 /** Text of an expression; whether it is one is for tcpdump to say (filter.ts). */
@@ -43,12 +58,16 @@ export const filterText = parsed(
     value.length <= limit.FILTER_CHARACTERS_MAX
       ? value.trim()
       : undefined,
+  { type: "string", maxLength: limit.FILTER_CHARACTERS_MAX },
 );
 
-export const flag = parsed("true or false", (value) => (typeof value === "boolean" ? value : undefined));
+export const flag = parsed("true or false", (value) => (typeof value === "boolean" ? value : undefined), {
+  type: "boolean",
+});
 
 /** As the inner packet has it, in the words of ip-link(8) and Open vSwitch. */
 const INHERIT = "inherit";
+const orInherit = (form: Form): Form => ({ anyOf: [form, { const: INHERIT }] });
 
 const dscpInRange = whole(0, 252);
 
@@ -59,15 +78,20 @@ export const dscp = parsed(
     if (value === INHERIT) return INHERIT;
     return dscpInRange.safeParse(value).success && Number(value) % 4 === 0 ? Number(value) : undefined;
   },
+  orInherit({ ...integers(0, 252), multipleOf: 4 }),
 );
 
 const hopsInRange = whole(1, 255);
 
 /** TTL or hop limit. */
-export const hops = parsed("hops, a whole number from 1 to 255, or inherit", (value) => {
-  if (value === INHERIT) return INHERIT;
-  return hopsInRange.safeParse(value).success ? Number(value) : undefined;
-});
+export const hops = parsed(
+  "hops, a whole number from 1 to 255, or inherit",
+  (value) => {
+    if (value === INHERIT) return INHERIT;
+    return hopsInRange.safeParse(value).success ? Number(value) : undefined;
+  },
+  orInherit(integers(1, 255)),
+);
 
 /** `MIN-MAX`, both included. */
 export const portRange = parsed("a range MIN-MAX of UDP ports such as 49152-65535", (value) => {
@@ -83,7 +107,9 @@ export function portRangeOf(text: string): PortRange {
 
 /** One of a few words. */
 export function word<const T extends string>(...words: readonly T[]) {
-  return parsed(words.join(" or "), (value) => words.find((candidate) => candidate === value));
+  return parsed(words.join(" or "), (value) => words.find((candidate) => candidate === value), {
+    enum: words,
+  });
 }
 
 /** One value or a list of them, read as a list. */
@@ -100,7 +126,8 @@ export function isName(value: unknown): value is string {
   return typeof value === "string" && NAME.test(value);
 }
 
-export const name = parsed(NAME_EXPECTED, (value) => (isName(value) ? value : undefined));
+const NAME_FORM: Form = { type: "string", pattern: NAME.source };
+export const name = parsed(NAME_EXPECTED, (value) => (isName(value) ? value : undefined), NAME_FORM);
 /** The same as a key of a mapping, which zod wants to be a plain string schema. */
 export const nameKey = z.string().regex(NAME, { error: NAME_EXPECTED });
 
@@ -110,14 +137,17 @@ export function isDeviceName(value: string): boolean {
 }
 
 export const DEVICE_NAME_EXPECTED = `a device name of ${limit.DEVICE_NAME_CHARACTERS_MAX} characters at most, a letter first`;
-export const deviceName = parsed(DEVICE_NAME_EXPECTED, (value) =>
-  typeof value === "string" && isDeviceName(value) ? value : undefined,
+export const deviceName = parsed(
+  DEVICE_NAME_EXPECTED,
+  (value) => (typeof value === "string" && isDeviceName(value) ? value : undefined),
+  { ...NAME_FORM, maxLength: limit.DEVICE_NAME_CHARACTERS_MAX },
 );
 
 /** `300s`, `5m`, `1h`, or plain seconds; read as seconds. */
 export const duration = parsed(
   `a duration such as 300s, 5m or 1h, ${limit.AGEING_SECONDS_MAX}s at most, 0 for never`,
   (value) => bounded(scaled(value, { s: 1, m: 60, h: 3600, d: 86_400 }), limit.AGEING_SECONDS_MAX),
+  { type: ["integer", "string"], minimum: 0, maximum: limit.AGEING_SECONDS_MAX },
 );
 
 const SIZE_UNITS = {
@@ -140,6 +170,7 @@ export const rotateBytes = parsed(
     const bytes = bounded(scaled(value, SIZE_UNITS), Number.MAX_SAFE_INTEGER);
     return bytes === undefined || (bytes > 0 && bytes < limit.ROTATE_BYTES_MIN) ? undefined : bytes;
   },
+  { type: ["integer", "string"], minimum: 0 },
 );
 
 function scaled(value: unknown, units: Readonly<Record<string, number>>): number | undefined {

@@ -1,0 +1,12 @@
+// What the README shows of the configuration: the chapter, its example and its commands.
+import { read } from "./sources.ts";
+
+const README = read("README.md");
+export const CONFIGURATION = README.slice(README.indexOf("## Configuration"), README.indexOf("## Metrics"));
+const EXAMPLES = CONFIGURATION.split("\n").flatMap((line) =>
+  line.startsWith("    ") ? [line.slice(4)] : [],
+);
+export const COMMANDS = EXAMPLES.filter((line) => line.startsWith("vxswitch "));
+
+/** A configuration file. */
+export const EXAMPLE = EXAMPLES.filter((line) => !COMMANDS.includes(line)).join("\n");
