@@ -32,6 +32,8 @@ export class Harness {
   readonly dataplane = new FakeDataplane();
   /** What the machine is to have, for `doctor`. */
   abilities: Abilities = EVERYTHING;
+  /** More of what the program finds in its environment. */
+  env: Readonly<Record<string, string | undefined>> = {};
   readonly signals = new EventEmitter();
   readonly #lines = new EventEmitter();
   #daemon: Promise<Result> | null = null;
@@ -86,7 +88,7 @@ export class Harness {
   #io(print: Pick<Io, "out" | "err">): Io {
     return {
       ...print,
-      env: { VXSWITCH_SOCKET: this.socket },
+      env: { VXSWITCH_SOCKET: this.socket, ...this.env },
       signals: this.signals,
       exit: (code) => void this.exits.push(code),
       open: async () => this.dataplane,

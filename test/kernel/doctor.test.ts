@@ -1,6 +1,6 @@
 // What `vxswitch doctor` finds on this very machine, with all privileges and without; and a switch that insists on the
 // ring, or does not, where there can be none.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -50,6 +50,16 @@ describe("the machine", () => {
     expect(notOk(findings)).toEqual([]);
     expect(code).toBe(0);
     expect(await lab.test.ip("-o", "link")).toBe(before);
+  });
+
+  test.skipIf(!hasEverything)("has everything for a service with the capabilities of its unit", async () => {
+    const unit = readFileSync(new URL("../../contrib/systemd/vxswitch.service", import.meta.url), "utf8");
+    const [, names = ""] = /^CapabilityBoundingSet=(.*)$/m.exec(unit) ?? [];
+    const capabilities = names.split(" ").map((name) => name.toLowerCase().replace("cap_", "+"));
+    const wrapper = ["setpriv", "--no-new-privs", "--bounding-set", ["-all", ...capabilities].join(",")];
+    const { code, findings } = await doctor(lab, wrapper);
+    expect(notOk(findings)).toEqual([]);
+    expect(code).toBe(0);
   });
 
   test("without privileges lacks what takes them, each with a remedy, and can forward all the same", async () => {

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { Daemon } from "../../daemon.ts";
 import { createLog, LOG_LEVELS, type LogLevel } from "../../log.ts";
+import { ServiceManager } from "../../service-manager.ts";
 import { Exit, type Io } from "../io.ts";
 
 /** Adds `run` to the program. */
@@ -14,19 +15,30 @@ export function registerRun(program: Command, io: Io): void {
     .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
       const log = createLog(logLevel, io.err);
       const stop = nextStop(io);
+      const manager = new ServiceManager(io.env, log);
       let daemon: Daemon | null = null;
       // Listened to from the beginning: by default SIGHUP ends a process, also one that is still starting.
-      const reload = () => void daemon?.reload();
+      const reload = () => void (daemon && reloadAndTell(daemon, manager));
       io.signals.on("SIGHUP", reload);
       try {
         daemon = await Daemon.start({ configFile: config, open: io.open, log });
+        const { dataplane } = daemon.running;
+        void manager.ready();
+        manager.watch(() => dataplane.alive);
         log.info(`stopping on ${await stop.asked}`);
+        void manager.stopping();
         await daemon.close();
       } finally {
         io.signals.off("SIGHUP", reload);
         stop.done();
       }
     });
+}
+
+async function reloadAndTell(daemon: Daemon, manager: ServiceManager): Promise<void> {
+  void manager.reloading();
+  await daemon.reload();
+  await manager.ready();
 }
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
