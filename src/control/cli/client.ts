@@ -18,14 +18,19 @@ export interface Client {
 /** The client for the socket that a command was given. */
 export function clientFor(command: Command, io: Io): Client {
   const { socket } = command.optsWithGlobals<{ socket?: string }>();
-  return createClient(socket ?? io.env.VXSWITCH_SOCKET ?? DEFAULT_SOCKET);
+  return createClient(socketPath(socket, io));
 }
 
-/** A client for a socket path. */
-export function createClient(socketPath: string): Client {
+/** Where the daemon is asked: what the command line says, the environment, or the usual. */
+export function socketPath(option: string | undefined, io: Io): string {
+  return option ?? io.env.VXSWITCH_SOCKET ?? DEFAULT_SOCKET;
+}
+
+/** A client for a socket path, that waits so long for an answer. */
+export function createClient(socketPath: string, answerMs = ANSWER_MS_MAX): Client {
   return {
     async ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
-      const { status, text } = await send(socketPath, method, path, body);
+      const { status, text } = await send({ socketPath, answerMs }, method, path, body);
       if (status >= 200 && status < 300) return JSON.parse(text) as T;
       throw new Refusal(errorIn(text) ?? `the daemon at ${socketPath} answered ${status}`);
     },
@@ -37,11 +42,17 @@ interface Answer {
   readonly text: string;
 }
 
-function send(socketPath: string, method: Method, path: string, body: unknown): Promise<Answer> {
+interface Daemon {
+  readonly socketPath: string;
+  readonly answerMs: number;
+}
+
+function send(daemon: Daemon, method: Method, path: string, body: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) => reject(new Refusal(failureSentence(socketPath, error)));
+    const { socketPath, answerMs } = daemon;
+    const fail = (error: NodeJS.ErrnoException) => reject(new Refusal(failureSentence(daemon, error)));
     const headers = body === undefined ? {} : { "content-type": "application/json" };
-    const timeout = AbortSignal.timeout(ANSWER_MS_MAX);
+    const timeout = AbortSignal.timeout(answerMs);
     // No agent: a command asks once or twice, and a connection kept would outlive it.
     const sent = request({ agent: false, socketPath, method, path, headers, signal: timeout }, (response) => {
       const chunks: Buffer[] = [];
@@ -56,7 +67,7 @@ function send(socketPath: string, method: Method, path: string, body: unknown): 
   });
 }
 
-function failureSentence(socketPath: string, error: NodeJS.ErrnoException): string {
+function failureSentence({ socketPath, answerMs }: Daemon, error: NodeJS.ErrnoException): string {
   if (error.code === "ENOENT" || error.code === "ECONNREFUSED") {
     return `no daemon answers at ${socketPath}; start one with vxswitch run --config FILE, or name its socket with --socket`;
   }
@@ -64,7 +75,7 @@ function failureSentence(socketPath: string, error: NodeJS.ErrnoException): stri
     return `no permission to open ${socketPath}; run as root, or as a member of the socket's group`;
   }
   if (error.name === "AbortError" || error.name === "TimeoutError") {
-    return `the daemon at ${socketPath} did not answer within ${ANSWER_MS_MAX / 1000} seconds`;
+    return `the daemon at ${socketPath} did not answer within ${answerMs / 1000} seconds`;
   }
   return `the daemon at ${socketPath} cannot be asked: ${error.message}`;
 }

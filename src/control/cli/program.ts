@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 import { DEFAULT_SOCKET } from "./client.ts";
 import { registerApply } from "./commands/apply.ts";
 import { registerCheck } from "./commands/check.ts";
+import { registerCompletion } from "./commands/completion.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerFdb } from "./commands/fdb.ts";
 import { registerMirror } from "./commands/mirror.ts";
@@ -46,5 +47,6 @@ function createProgram(io: Io): Command {
   registerApply(program, io);
   registerDoctor(program, io);
   registerLab(program);
+  registerCompletion(program, io);
   return program;
 }

@@ -141,7 +141,7 @@ const tapPort = mapping({
   ...impairments,
 });
 
-const port = z.discriminatedUnion("type", [vxlanPort, tapPort], {
+export const port = z.discriminatedUnion("type", [vxlanPort, tapPort], {
   error: (issue) => (issue.code === "invalid_union" ? "vxlan or tap" : "a mapping with a type"),
 });
 
@@ -190,9 +190,9 @@ export const output = z.unknown().transform((input, context): OutputConfig => {
   return z.NEVER;
 });
 
-const portNames = oneOrMany(name, limit.SELECT_LIST_MAX);
+export const portNames = oneOrMany(name, limit.SELECT_LIST_MAX);
 
-const mirror = mapping({
+export const mirror = mapping({
   select_all: flag.optional(),
   select_src_port: portNames.optional(),
   select_dst_port: portNames.optional(),
