@@ -30,7 +30,8 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function createProgram(io: Io): Command {
+/** The program with all its commands. */
+export function createProgram(io: Io): Command {
   const program = new Command("vxswitch")
     .description("A userspace VXLAN switch: forwards, learns, mirrors and measures.")
     .version(VERSION)
