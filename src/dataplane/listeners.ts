@@ -8,6 +8,7 @@
 // A group has a slot of its own, with GROUP in place of the port, and one for each of its ports. A place is one of eight slots
 // that the hash chooses. The oldest group makes room for another one, for what is not known is flooded; a port makes room for
 // none, for its listener would hear nothing: the group without room for its port is flooded instead.
+import { mixed } from "./hash.ts";
 import { BRIDGES_MAX } from "./limits.ts";
 
 const SLOT_SHIFT = 3;
@@ -192,9 +193,4 @@ function setOf(bridge: number, group: GroupWords, vlan: number, port: number): n
   for (let word = 0; word < 4; word++) hash = mixed(hash, group[word]);
   const set = port === GROUP ? hash & (GROUP_SETS - 1) : GROUP_SETS + (hash & (PORT_SETS - 1));
   return bridge * BRIDGE_WORDS + (set << SET_SHIFT);
-}
-
-function mixed(hash: number, word: number): number {
-  hash = Math.imul(hash ^ word, 0x9e3779b1);
-  return hash ^ (hash >>> 15);
 }

@@ -5,6 +5,7 @@
 //   | IP address, IPv4-mapped or IPv6: 4 words | router, VLAN, MAC high | MAC low | last seen | check |
 //
 // A place is one of eight slots that the hash of address and VLAN chooses; the oldest of them makes room.
+import { mixed } from "./hash.ts";
 import { BRIDGES_MAX } from "./limits.ts";
 
 const SLOT_SHIFT = 3;
@@ -152,9 +153,4 @@ export class Neighbours {
     for (let word = 0; word < CHECK; word++) hash = mixed(hash, this.words[at + word]);
     return hash | 1;
   }
-}
-
-function mixed(hash: number, word: number): number {
-  hash = Math.imul(hash ^ word, 0x9e3779b1);
-  return hash ^ (hash >>> 15);
 }

@@ -217,17 +217,24 @@ export const groupAddress = parsed("a multicast address such as 239.1.1.1 or ff0
   return address.range() === "multicast" ? address.toString() : undefined;
 });
 
+/** An address and the length of its prefix; undefined if it is none. */
+function splitPrefix(value: unknown): { host: ipaddr.IPv4 | ipaddr.IPv6; length: number } | undefined {
+  const [address = "", prefix = "", ...rest] = typeof value === "string" ? value.split("/") : [];
+  const bits = ADDRESS_BITS[isIP(address)] ?? 0;
+  if (bits === 0 || rest.length > 0 || address.includes("%")) return undefined;
+  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) return undefined;
+  return { host: ipaddr.parse(address), length: Number(prefix) };
+}
+
 /** `10.122.0.0/16`: a network, without bits beyond its length. */
 export const network = parsed(
   "a network such as 10.122.0.0/16 or fd00::/8, no bit set beyond its length",
   (value) => {
-    const [address = "", prefix = "", ...rest] = typeof value === "string" ? value.split("/") : [];
-    const bits = ADDRESS_BITS[isIP(address)] ?? 0;
-    if (bits === 0 || rest.length > 0 || address.includes("%")) return undefined;
-    if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) return undefined;
-    const [kind, text] = [bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6, `${address}/${Number(prefix)}`];
-    const first = kind.networkAddressFromCIDR(text).toString();
-    return first === ipaddr.parse(address).toString() ? `${first}/${Number(prefix)}` : undefined;
+    const { host, length } = splitPrefix(value) ?? {};
+    if (host === undefined) return undefined;
+    const kind = host.kind() === "ipv4" ? ipaddr.IPv4 : ipaddr.IPv6;
+    const first = kind.networkAddressFromCIDR(`${host}/${length}`).toString();
+    return first === host.toString() ? `${first}/${length}` : undefined;
   },
 );
 
@@ -235,12 +242,8 @@ export const network = parsed(
 export const interfaceAddress = parsed(
   "an address with a prefix length such as 192.168.0.103/24 or fd00::103/64",
   (value) => {
-    const [address = "", prefix = "", ...rest] = typeof value === "string" ? value.split("/") : [];
-    const bits = ADDRESS_BITS[isIP(address)] ?? 0;
-    if (bits === 0 || rest.length > 0 || address.includes("%")) return undefined;
-    if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) return undefined;
-    const host = ipaddr.parse(address);
-    return isUnicast(host) ? `${host}/${Number(prefix)}` : undefined;
+    const { host, length } = splitPrefix(value) ?? {};
+    return host !== undefined && isUnicast(host) ? `${host}/${length}` : undefined;
   },
 );
 

@@ -11,6 +11,7 @@ import type { AllCounters } from "./all-counters.ts";
 import { textOf } from "./explain.ts";
 import type { Port } from "./port.ts";
 import { addEndCommand } from "./port-commands.ts";
+import { childOf } from "./port-specs.ts";
 import type { Ports } from "./ports.ts";
 
 /** VTEPs of a group that frames are sent to directly; those of others go to the group. */
@@ -87,13 +88,7 @@ export class Admission {
       this.refuse(`${nameOf(hub)} does not take in ${address}: ${reason}`);
       return false;
     }
-    await this.options.ports.add(hub.bridge, {
-      ...spec,
-      name,
-      remotes: [address],
-      any: null,
-      hub: spec.name,
-    });
+    await this.options.ports.add(hub.bridge, childOf(spec, name, [address]));
     this.options.onEvent("info", `port ${spec.bridge}/${name} is made: its VTEP has sent to ${spec.name}`);
     return true;
   }

@@ -99,9 +99,7 @@ export class Ends {
 
   /** By which device frames reach a port: none while it is down or quarantined. */
   writeDevices(port: Port): void {
-    const device = port.quarantine.isOn ? NO_DEVICE : deviceOf(port);
-    for (const { destination } of port.ends)
-      this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device;
+    for (const end of port.ends) this.writeDevice(port, end);
   }
 
   /** What of a port's outer headers changes in place. */
@@ -160,13 +158,19 @@ export class Ends {
     this.paths.closeAll();
   }
 
+  private writeDevice(port: Port, { destination }: End): void {
+    this.destinations[(destination << DESTINATION_SHIFT) + DESTINATION_DEVICE] = port.quarantine.isOn
+      ? NO_DEVICE
+      : deviceOf(port);
+  }
+
   private write(port: Port, end: End): void {
     const { destinations } = this;
     const { destination, remote, isGroup } = end;
     const { opened, spec } = port;
     const at = destination << DESTINATION_SHIFT;
     destinations[at + DESTINATION_PORT] = port.index;
-    this.writeDevices(port);
+    this.writeDevice(port, end);
     this.hops.unwatch(destination);
     this.paths.forget(destination);
     destinations[at + DESTINATION_MTU] = opened?.type === "tap" ? opened.mtuBytes : MTU_DEFAULT_BYTES;

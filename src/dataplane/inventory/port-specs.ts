@@ -8,6 +8,11 @@ export function isIpv6({ remotes, group, local, any }: VxlanPortSpec): boolean {
   return text.includes(":");
 }
 
+/** A port that stands in the place of a hub, for one VTEP. */
+export function childOf(hub: VxlanPortSpec, name: string, remotes: readonly string[]): VxlanPortSpec {
+  return { ...hub, name, remotes, any: null, hub: hub.name };
+}
+
 /** Whether nothing of a port has to be opened anew. */
 export function changesInPlace(before: PortSpec, after: PortSpec): boolean {
   const { policy, impairIn, impairOut, fdb } = before;

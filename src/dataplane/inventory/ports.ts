@@ -23,7 +23,7 @@ import {
   portCommands,
   unbindCommand,
 } from "./port-commands.ts";
-import { changesInPlace, isIpv6 } from "./port-specs.ts";
+import { changesInPlace, childOf, isIpv6 } from "./port-specs.ts";
 import { type LoopEvidence, Quarantine } from "./quarantine.ts";
 import { Retry } from "./retry.ts";
 import { Rings } from "./rings.ts";
@@ -159,8 +159,7 @@ export class Ports {
   private async setChildren(before: VxlanPortSpec, hub: PortSpec): Promise<void> {
     for (const { spec } of this.childrenOf(before)) {
       const { bridge, name, remotes } = spec as VxlanPortSpec;
-      if (hub.type === "vxlan" && changesInPlace(before, hub))
-        await this.set({ ...hub, name, remotes, any: null, hub: hub.name });
+      if (hub.type === "vxlan" && changesInPlace(before, hub)) await this.set(childOf(hub, name, remotes));
       else await this.del(bridge, name);
     }
   }
