@@ -72,7 +72,7 @@ napi_value socket_error(napi_env env, napi_callback_info info) {
   return int_value(env, error);
 }
 
-// readClock(words) -> microseconds of the monotonic clock, modulo 2^32; words become [seconds, microseconds] of the wall clock.
+// readClock(words) -> microseconds of the monotonic clock, modulo 2^32; words become [seconds, nanoseconds] of the wall clock.
 // Whole numbers, for a double would be allocated: the forwarding loop looks at the clock in each turn.
 napi_value read_clock(napi_env env, napi_callback_info info) {
   struct arguments a = arguments_of(env, info);
@@ -83,6 +83,6 @@ napi_value read_clock(napi_env env, napi_callback_info info) {
   clock_gettime(CLOCK_REALTIME, &wall);
   clock_gettime(CLOCK_MONOTONIC, &monotonic);
   words.at[0] = (int32_t)wall.tv_sec;
-  words.at[1] = (int32_t)(wall.tv_nsec / 1000);
+  words.at[1] = (int32_t)wall.tv_nsec;
   return int_value(env, (int32_t)(uint32_t)((uint64_t)monotonic.tv_sec * 1000000 + (uint64_t)monotonic.tv_nsec / 1000));
 }

@@ -101,7 +101,7 @@ const forwarder = createForwarder();
 const loop = new Loop(forwarder, wakeUp, clock, SPIN_US, {
   answer: () => false,
   hear: () => {
-    const now = (Math.imul(clock.seconds, 10) + clock.microseconds / STAND_ASIDE_US) | 0;
+    const now = (Math.imul(clock.seconds, 10) + clock.nanoseconds / (1000 * STAND_ASIDE_US)) | 0;
     if (now === stoodAside) return;
     stoodAside = now;
     wakeUp.signal();

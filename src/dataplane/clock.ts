@@ -8,3 +8,9 @@ const MONOTONIC_BASE_MS = nowParts[0] * 1000 + nowParts[1] / 1e6 - performance.n
 export function monotonicMs(): number {
   return MONOTONIC_BASE_MS + performance.now();
 }
+
+/** Wall-clock time of a batch, read once for all its frames. */
+export interface BatchClock {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}

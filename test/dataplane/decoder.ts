@@ -52,21 +52,18 @@ export function decodeFile(path: string, fields: readonly string[]): Decoded[] {
 
 /** A pcapng file of these frames, one microsecond apart. */
 export function capture(frames: readonly Buffer[], interfaceName = "test"): Buffer {
-  const blocks = frames.map((frame, i) => packetBlock(frame, 1_700_000_000, i));
+  const blocks = frames.map((frame, i) => packetBlock(frame, 1_700_000_000, i * 1000));
   return Buffer.concat([pcapngHeader("vxswitch", interfaceName, SNAPLEN_BYTES), ...blocks]);
 }
 
 export function packetBlock(
   frame: Buffer,
   seconds: number,
-  microseconds: number,
+  nanoseconds: number,
   originalBytes?: number,
 ): Buffer {
   const block = Buffer.alloc(packetBlockBytes(frame.length));
-  frame.copy(
-    block,
-    writePacket(block, 0, seconds, microseconds, frame.length, originalBytes ?? frame.length),
-  );
+  frame.copy(block, writePacket(block, 0, seconds, nanoseconds, frame.length, originalBytes ?? frame.length));
   return block;
 }
 

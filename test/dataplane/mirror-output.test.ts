@@ -11,9 +11,10 @@ import {
 } from "../../src/dataplane/counters.ts";
 import { FRAME_LENGTH, FRAME_OFFSET, FRAME_WORDS } from "../../src/dataplane/frames.ts";
 import { FileOutput, TapOutput } from "../../src/dataplane/io/mirror-output.ts";
-import { allocateMirrorQueue, MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
+import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
 import { PcapngFile } from "../../src/dataplane/io/pcapng-file.ts";
 import { WakeUp } from "../../src/dataplane/io/poller.ts";
+import { allocateRecordQueue } from "../../src/dataplane/io/record-queue.ts";
 import { decodeFile, directory } from "./decoder.ts";
 import { frame, pattern } from "./packets.ts";
 
@@ -22,16 +23,16 @@ const arena = frame({ payload: pattern(65_521) });
 
 function setUp(snaplenBytes: number) {
   const wakeUp = new WakeUp();
-  const memory = allocateMirrorQueue(wakeUp.fd);
+  const memory = allocateRecordQueue(wakeUp.fd);
   const counters = new Float64Array(allocateCounters());
-  const clock = { seconds: 1_700_000_000, microseconds: 0 };
+  const clock = { seconds: 1_700_000_000, nanoseconds: 0 };
   const writer = new MirrorWriter(memory, snaplenBytes, arena, clock, counters, MIRROR);
   const offer = (length: number): void => {
     const row = new Int32Array(FRAME_WORDS);
     row[FRAME_OFFSET] = 0;
     row[FRAME_LENGTH] = length;
     writer.offer(row, 0, 1);
-    clock.microseconds++;
+    clock.nanoseconds += 1000;
   };
   const count = (counter: number): number => counters[mirrorCounter(MIRROR) + counter];
   return { memory, counters, writer, offer, count };

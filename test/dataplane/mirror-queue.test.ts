@@ -17,18 +17,18 @@ import {
   GSO_NONE,
   GSO_TCPV4,
 } from "../../src/dataplane/frames.ts";
+import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
+import { Poller, WakeUp } from "../../src/dataplane/io/poller.ts";
 import {
-  allocateMirrorQueue,
-  type MirrorQueueMemory,
-  MirrorReader,
-  MirrorWriter,
+  allocateRecordQueue,
   QUEUE_BYTES,
-  RECORD_MICROSECONDS,
+  RECORD_NANOSECONDS,
   RECORD_ORIGINAL_BYTES,
   RECORD_PORT,
   RECORD_SECONDS,
-} from "../../src/dataplane/io/mirror-queue.ts";
-import { Poller, WakeUp } from "../../src/dataplane/io/poller.ts";
+  type RecordQueueMemory,
+  RecordReader,
+} from "../../src/dataplane/io/record-queue.ts";
 import { pattern } from "./packets.ts";
 
 const MIRROR = 5;
@@ -42,10 +42,10 @@ afterEach(() => {
 });
 
 interface Ends {
-  readonly memory: MirrorQueueMemory;
+  readonly memory: RecordQueueMemory;
   readonly writer: MirrorWriter;
-  readonly reader: MirrorReader;
-  readonly clock: { seconds: number; microseconds: number };
+  readonly reader: RecordReader;
+  readonly clock: { seconds: number; nanoseconds: number };
   readonly wakeUp: WakeUp;
   drops(): number;
 }
@@ -53,12 +53,12 @@ interface Ends {
 function queue(snaplenBytes = 0): Ends {
   const wakeUp = new WakeUp();
   wakeUps.push(wakeUp);
-  const memory = allocateMirrorQueue(wakeUp.fd);
+  const memory = allocateRecordQueue(wakeUp.fd);
   const counters = new Float64Array(allocateCounters());
-  const clock = { seconds: 0, microseconds: 0 };
+  const clock = { seconds: 0, nanoseconds: 0 };
   const writer = new MirrorWriter(memory, snaplenBytes, arena, clock, counters, MIRROR);
   const drops = (): number => counters[mirrorCounter(MIRROR) + MIRROR_QUEUE_DROPS];
-  return { memory, writer, reader: new MirrorReader(memory), clock, wakeUp, drops };
+  return { memory, writer, reader: new RecordReader(memory), clock, wakeUp, drops };
 }
 
 /** A frame row over the arena; `extra` are further words. */
@@ -70,7 +70,7 @@ function row(offset: number, length: number, extra: Record<number, number> = {})
   return words;
 }
 
-function bytesOf(reader: MirrorReader, record: number): Uint8Array {
+function bytesOf(reader: RecordReader, record: number): Uint8Array {
   const at = record << FRAME_SHIFT;
   const from = reader.words[at + FRAME_OFFSET];
   return reader.bytes.subarray(from, from + reader.words[at + FRAME_LENGTH]);
@@ -144,9 +144,9 @@ test("positions pass 2^31 and 2^32 and nothing is lost", () => {
   for (const start of [0x7fffffff & ~(QUEUE_BYTES - 1), 0xffffffff & ~(QUEUE_BYTES - 1)]) {
     control.fill(start, 0, 2);
     const counters = new Float64Array(allocateCounters());
-    const clock = { seconds: 0, microseconds: 0 };
+    const clock = { seconds: 0, nanoseconds: 0 };
     const writer = new MirrorWriter(memory, 0, arena, clock, counters, MIRROR);
-    const reader = new MirrorReader(memory);
+    const reader = new RecordReader(memory);
     for (let i = 0; i < 200; i++) {
       writer.offer(row(i, 65_000), 0, i);
       writer.publish();
@@ -170,7 +170,7 @@ test("nothing is seen before the batch is published", () => {
 
 test("a record says when, how long the frame was, and what is left to do with it", () => {
   const { writer, reader, clock } = queue();
-  Object.assign(clock, { seconds: 1_700_000_000, microseconds: 999_999 });
+  Object.assign(clock, { seconds: 1_700_000_000, nanoseconds: 999_999_999 });
   const offloads = {
     [FRAME_FLAGS]: FLAG_NEEDS_CSUM | FLAG_TRUNCATED,
     [FRAME_GSO_TYPE]: GSO_TCPV4,
@@ -182,7 +182,7 @@ test("a record says when, how long the frame was, and what is left to do with it
   writer.publish();
   const at = reader.next() << FRAME_SHIFT;
   const word = (index: number): number => reader.words[at + index];
-  expect([word(RECORD_SECONDS), word(RECORD_MICROSECONDS)]).toEqual([1_700_000_000, 999_999]);
+  expect([word(RECORD_SECONDS), word(RECORD_NANOSECONDS)]).toEqual([1_700_000_000, 999_999_999]);
   expect([word(FRAME_LENGTH), word(RECORD_ORIGINAL_BYTES)]).toEqual([5000, 5000]);
   expect([word(FRAME_FLAGS), word(FRAME_GSO_TYPE), word(FRAME_GSO_SIZE)]).toEqual([
     FLAG_NEEDS_CSUM,
@@ -229,14 +229,14 @@ test("a writer and a reader that start anew go on where their predecessors stopp
   reader.next();
   // Not released: the one that crashed may not have written it out.
   const counters = new Float64Array(allocateCounters());
-  const second = new MirrorWriter(memory, 0, arena, { seconds: 0, microseconds: 0 }, counters, MIRROR);
+  const second = new MirrorWriter(memory, 0, arena, { seconds: 0, nanoseconds: 0 }, counters, MIRROR);
   second.offer(row(0, 64), 0, 3);
   second.publish();
-  const successor = new MirrorReader(memory);
+  const successor = new RecordReader(memory);
   expect([1, 2, 3].map(() => portOf(successor, successor.next()))).toEqual([1, 2, 3]);
 });
 
-function portOf(reader: MirrorReader, record: number): number {
+function portOf(reader: RecordReader, record: number): number {
   return reader.words[(record << FRAME_SHIFT) + RECORD_PORT];
 }
 

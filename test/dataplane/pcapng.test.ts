@@ -10,13 +10,13 @@ import { frame, pattern } from "./packets.ts";
 const HEADER = { name: "br0/all", snaplenBytes: 262_144, append: false };
 const HEADER_BYTES = pcapngHeader("vxswitch", HEADER.name, HEADER.snaplenBytes).length;
 
-test("tshark reads every frame, its time to the microsecond, its lengths and its interface", () => {
+test("tshark reads every frame, its time to the nanosecond, its lengths and its interface", () => {
   const path = join(directory, "fields.pcapng");
   const sizes = [14, 15, 16, 17, 60, 1514, 65_549];
   const frames = sizes.map((bytes) => frame({ payload: pattern(bytes - 14) }));
   const times: [number, number][] = sizes.map((_, i) => [
     1_700_000_000 + i * 86_400 * 365,
-    i === 0 ? 0 : 10 ** i - 1,
+    i === 0 ? 0 : 10 ** (i + 3) - 1,
   ]);
   const blocks = frames.map((bytes, i) => packetBlock(bytes, ...times[i]));
   writeFileSync(path, Buffer.concat([pcapngHeader("vxswitch", "br0/mirror ü", 262_144), ...blocks]));
@@ -26,7 +26,7 @@ test("tshark reads every frame, its time to the microsecond, its lengths and its
     sizes.map((bytes) => [String(bytes), String(bytes)]),
   );
   expect(decoded.map((record) => record["frame.time_epoch"])).toEqual(
-    times.map(([seconds, microseconds]) => `${seconds}.${String(microseconds).padStart(6, "0")}000`),
+    times.map(([seconds, nanoseconds]) => `${seconds}.${String(nanoseconds).padStart(9, "0")}`),
   );
   for (const record of decoded) expect(record["frame.interface_name"]).toBe("br0/mirror ü");
   expect(decoded[5]["data.data"]).toBe(pattern(1500).toString("hex"));
@@ -53,10 +53,10 @@ test("capinfos finds who wrote the file, what a link it is and how much of a fra
 test("a file that goes on has a section of its own behind the old one, and is read as one", () => {
   const path = join(directory, "append.pcapng");
   const first = new PcapngFile(path, HEADER, 0, 1);
-  first.write(packetBlock(frame(), 1, 1));
+  first.write(packetBlock(frame(), 1, 1000));
   first.close();
   const second = new PcapngFile(path, { ...HEADER, append: true }, 0, 1);
-  second.write(packetBlock(frame(), 2, 2));
+  second.write(packetBlock(frame(), 2, 2000));
   second.close();
   const decoded = decodeFile(path, ["frame.time_epoch", "frame.interface_name"]);
   expect(decoded).toEqual([

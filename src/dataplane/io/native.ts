@@ -25,7 +25,7 @@ export interface Native {
   copyFrames(source: Bytes, target: Bytes, jobs: Words, count: number): number;
   /** poll(2): `ready[i]` becomes the events of `fds[i]`; -1 waits for ever. */
   pollWait(fds: Words, ready: Words, count: number, timeoutUs: number): number;
-  /** Microseconds of the monotonic clock, modulo 2^32; `wall` becomes [seconds, microseconds] since 1970. */
+  /** Microseconds of the monotonic clock, modulo 2^32; `wall` becomes [seconds, nanoseconds] since 1970. */
   readClock(wall: Words): number;
   wakeOpen(): number;
   wakeSignal(fd: number): void;

@@ -3,8 +3,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { type Command, Engine, type EngineHost } from "../engine.ts";
 import { Learning, type LearningMemory } from "../fdb/learning.ts";
 import { mapArena } from "../io/arena.ts";
-import { type MirrorQueueMemory, MirrorWriter } from "../io/mirror-queue.ts";
+import { MirrorWriter } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
+import type { RecordQueueMemory } from "../io/record-queue.ts";
 import { RingReceiver, type RingSocket } from "../io/ring.ts";
 import { Tap } from "../io/tap.ts";
 import { TurnClock } from "../io/turn-clock.ts";
@@ -23,7 +24,7 @@ export type DeviceMake =
   | { readonly type: "tap"; readonly fd: number; readonly receives: boolean; readonly mtuBytes: number };
 
 export interface SinkOutput {
-  readonly queue: MirrorQueueMemory;
+  readonly queue: RecordQueueMemory;
   readonly snaplenBytes: number;
 }
 

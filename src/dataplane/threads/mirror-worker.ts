@@ -7,9 +7,9 @@ import type { CountersMemory } from "../counters.ts";
 import type { DestinationsMemory } from "../destinations.ts";
 import { ErspanOutput, VxlanOutput } from "../io/collector.ts";
 import { FileOutput, type MirrorOutput, TapOutput } from "../io/mirror-output.ts";
-import type { MirrorQueueMemory } from "../io/mirror-queue.ts";
 import { PcapngFile } from "../io/pcapng-file.ts";
 import { Poller, WakeUp } from "../io/poller.ts";
+import type { RecordQueueMemory } from "../io/record-queue.ts";
 import type { UdpSenders } from "../io/udp-underlay.ts";
 import type { PcapngOutputSpec } from "../spec.ts";
 import type { ErspanMemory } from "../wire/erspan.ts";
@@ -34,7 +34,7 @@ export type MirrorRequest =
       readonly index: number;
       readonly name: string;
       /** One for each forwarding thread. */
-      readonly queues: readonly MirrorQueueMemory[];
+      readonly queues: readonly RecordQueueMemory[];
       readonly snaplenBytes: number;
       /** The output was open before (in a thread that crashed): its file goes on. */
       readonly again: boolean;

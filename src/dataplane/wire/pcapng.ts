@@ -1,5 +1,5 @@
 // The pcapng file format (draft-ietf-opsawg-pcapng): blocks of type, length, body, length; one section, one interface,
-// a block for each frame. Little endian, timestamps in microseconds.
+// a block for each frame. Little endian, timestamps in nanoseconds.
 
 const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;
@@ -7,7 +7,12 @@ const ENHANCED_PACKET = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const LINKTYPE_ETHERNET = 1;
 const OPTION_END = 0;
+const OPTION_HEADER_BYTES = 4;
 const OPTION_IF_NAME = 2;
+const OPTION_IF_TSRESOL = 9;
+/** Negative power of ten. */
+const NANOSECONDS = Buffer.from([9]);
+const NANOSECONDS_A_SECOND = 1e9;
 const OPTION_SHB_USERAPPL = 4;
 
 /** Bytes of a packet block beside the frame and its padding. */
@@ -24,8 +29,14 @@ export function pcapngHeader(application: string, interfaceName: string, snaplen
   description.writeUInt16LE(LINKTYPE_ETHERNET, 0);
   description.writeUInt32LE(snaplenBytes, 4);
   return Buffer.concat([
-    block(SECTION_HEADER, Buffer.concat([section, options(OPTION_SHB_USERAPPL, application)])),
-    block(INTERFACE_DESCRIPTION, Buffer.concat([description, options(OPTION_IF_NAME, interfaceName)])),
+    block(SECTION_HEADER, Buffer.concat([section, options([OPTION_SHB_USERAPPL, Buffer.from(application)])])),
+    block(
+      INTERFACE_DESCRIPTION,
+      Buffer.concat([
+        description,
+        options([OPTION_IF_NAME, Buffer.from(interfaceName)], [OPTION_IF_TSRESOL, NANOSECONDS]),
+      ]),
+    ),
   ]);
 }
 
@@ -39,17 +50,15 @@ export function writePacket(
   out: Buffer,
   at: number,
   seconds: number,
-  microseconds: number,
+  nanoseconds: number,
   capturedBytes: number,
   originalBytes: number,
 ): number {
   const blockBytes = packetBlockBytes(capturedBytes);
-  const time = seconds * 1e6 + microseconds;
   out.writeUInt32LE(ENHANCED_PACKET, at);
   out.writeUInt32LE(blockBytes, at + 4);
   out.writeUInt32LE(0, at + 8);
-  out.writeUInt32LE(Math.floor(time / 2 ** 32), at + 12);
-  out.writeUInt32LE(time % 2 ** 32, at + 16);
+  writeTime(out, at + 12, seconds, nanoseconds);
   out.writeUInt32LE(capturedBytes, at + 20);
   out.writeUInt32LE(originalBytes, at + 24);
   out.fill(0, at + 28 + capturedBytes, at + 28 + padded(capturedBytes));
@@ -57,18 +66,27 @@ export function writePacket(
   return at + 28;
 }
 
+/** 64 bits of nanoseconds, the upper half first. A double holds only 53: the seconds are multiplied in two parts. */
+function writeTime(out: Buffer, at: number, seconds: number, nanoseconds: number): void {
+  const upper = (seconds >>> 16) * NANOSECONDS_A_SECOND;
+  const lower = (upper % 2 ** 16) * 2 ** 16 + (seconds & 0xffff) * NANOSECONDS_A_SECOND + nanoseconds;
+  out.writeUInt32LE(Math.floor(upper / 2 ** 16) + Math.floor(lower / 2 ** 32), at);
+  out.writeUInt32LE(lower % 2 ** 32, at + 4);
+}
+
 function padded(bytes: number): number {
   return (bytes + 3) & ~3;
 }
 
-function options(code: number, text: string): Buffer {
-  const value = Buffer.from(text, "utf8");
-  const out = Buffer.alloc(4 + padded(value.length) + 4);
-  out.writeUInt16LE(code, 0);
-  out.writeUInt16LE(value.length, 2);
-  value.copy(out, 4);
-  out.writeUInt16LE(OPTION_END, out.length - 4);
-  return out;
+function options(...list: readonly (readonly [code: number, value: Buffer])[]): Buffer {
+  const each = list.map(([code, value]) => {
+    const out = Buffer.alloc(OPTION_HEADER_BYTES + padded(value.length));
+    out.writeUInt16LE(code, 0);
+    out.writeUInt16LE(value.length, 2);
+    value.copy(out, OPTION_HEADER_BYTES);
+    return out;
+  });
+  return Buffer.concat([...each, Buffer.alloc(OPTION_HEADER_BYTES, OPTION_END)]);
 }
 
 function block(type: number, body: Buffer): Buffer {
