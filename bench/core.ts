@@ -20,6 +20,7 @@ import {
   DESTINATION_WORDS,
 } from "../src/dataplane/destinations.ts";
 import type { Device } from "../src/dataplane/device.ts";
+import { allocateDropRecords } from "../src/dataplane/drop-records.ts";
 import { Engine } from "../src/dataplane/engine.ts";
 import { allocateFdb } from "../src/dataplane/fdb/fdb.ts";
 import { allocateLearning, Learning, type LearningMemory } from "../src/dataplane/fdb/learning.ts";
@@ -128,6 +129,7 @@ class CoreBench {
       counters: allocateCounters(),
       destinations: allocateDestinations(),
       vteps: allocateVteps(),
+      dropRecords: allocateDropRecords(),
       meters: allocateMeters(),
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
@@ -136,6 +138,10 @@ class CoreBench {
     const device = new BenchDevice();
     const host = {
       device: () => device,
+      clock: { seconds: 0, nanoseconds: 0 },
+      captureSink: () => {
+        throw new Error("no captures here");
+      },
       sink: () => {
         throw new Error("no mirrors here");
       },

@@ -5,11 +5,15 @@ import { formatAddress } from "./address.ts";
 import { monotonicMs } from "./clock.ts";
 import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter, LEARNING_DROPS } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
+import { allocateDropRecords, type DropRecordsMemory } from "./drop-records.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "./fdb/fdb.ts";
 import { requireRing } from "./inventory/abilities.ts";
 import { Admission } from "./inventory/admission.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
+import { Captures } from "./inventory/captures.ts";
+import { droppedFrames } from "./inventory/dropped-frames.ts";
 import { textOf } from "./inventory/explain.ts";
+import { FramePlaces } from "./inventory/frame-places.ts";
 import { IndexPool } from "./inventory/index-pool.ts";
 import { LoopGuard } from "./inventory/loop-guard.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
@@ -21,9 +25,12 @@ import { allocateLoops } from "./loops.ts";
 import type { Newcomer } from "./newcomers.ts";
 import type {
   BridgeSpec,
+  CaptureHandle,
+  CaptureSpec,
   Change,
   Dataplane,
   DataplaneEvent,
+  DroppedFrame,
   FdbRow,
   StaticFdbSpec,
   SwitchStatus,
@@ -79,6 +86,9 @@ class ThreadedDataplane implements Dataplane {
   private readonly loopGuard: LoopGuard;
   private readonly admission: Admission;
   private readonly mirrors: Mirrors;
+  private readonly captures: Captures;
+  private readonly places: FramePlaces;
+  private readonly dropRecords: PerWorker<DropRecordsMemory>;
   private readonly workers: Workers;
   private readonly counters: AllCounters;
   private readonly listeners: ((event: DataplaneEvent) => void)[] = [];
@@ -111,8 +121,12 @@ class ThreadedDataplane implements Dataplane {
     this.admission = new Admission({ ports: this.ports, counters, send, onEvent, learntAt });
     const outputCounters = countersMemory[0];
     this.mirrors = new Mirrors({ workers, counters, outputCounters, ports: this.ports, send, onEvent });
+    this.captures = new Captures({ workers, ports: this.ports, mirrors: this.mirrors, send });
+    this.places = new FramePlaces(this.ports, this.mirrors);
+    this.dropRecords = everyWorker(workers, allocateDropRecords);
     this.workers = new Workers({
       counters: countersMemory,
+      dropRecords: this.dropRecords,
       destinations: this.destinationsMemory,
       vteps: this.vtepsMemory,
       loops,
@@ -204,6 +218,14 @@ class ThreadedDataplane implements Dataplane {
     return this.ask({ op: "fdb-flush", bridge: index, port: found?.index ?? null, statics: false });
   }
 
+  droppedFrames(): DroppedFrame[] {
+    return droppedFrames(this.dropRecords, this.places);
+  }
+
+  capture(spec: CaptureSpec): Promise<CaptureHandle | null> {
+    return this.inTurn(() => this.captures.start(spec));
+  }
+
   onEvent(listener: (event: DataplaneEvent) => void): void {
     this.listeners.push(listener);
   }
@@ -285,7 +307,7 @@ class ThreadedDataplane implements Dataplane {
   /** Everything that a new forwarding thread must be told. */
   private allCommands(): ForwardingCommand[] {
     const bridges = Array.from(this.bridges.values(), bridgeCommand);
-    return [...bridges, ...this.ports.commands(), ...this.mirrors.commands()];
+    return [...bridges, ...this.ports.commands(), ...this.mirrors.commands(), ...this.captures.commands()];
   }
 
   private async maintain(): Promise<void> {
@@ -306,7 +328,7 @@ class ThreadedDataplane implements Dataplane {
   private async portsChanged(): Promise<void> {
     await this.ports.refreshTaps();
     await this.ports.updateRings();
-    await this.workers.send(this.mirrors.commands());
+    await this.workers.send([...this.mirrors.commands(), ...this.captures.commands()]);
   }
 
   /** Destinations at which a bridge has learnt addresses. */

@@ -3,6 +3,8 @@
 
 import { Bridge, type BridgeOptions } from "./bridge.ts";
 import type { Impairment } from "./cables/impairment.ts";
+import { Capture, type CaptureSelection, type CaptureSink } from "./capture.ts";
+import type { BatchClock } from "./clock.ts";
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb/fdb.ts";
@@ -24,11 +26,16 @@ export interface MirrorCommand<Output> extends MirrorSelection {
   readonly transmitPorts: readonly number[];
 }
 
+/** One capture; `output` is what the host of the engine makes a sink from. */
+export interface CaptureCommand<Output> extends CaptureSelection {
+  readonly output: Output;
+}
+
 /**
  * Changes by index. `Make` and `Output` say how to make a device and a mirror's sink; the engine does not look inside.
  * Where one command goes to several engines, these and `Memory` are lists (threads/workers.ts).
  */
-export type Command<Make, Output, Memory = FdbMemory> =
+export type Command<Make, Output, Memory = FdbMemory, CaptureOutput = never> =
   | { readonly op: "add-device"; readonly device: number; readonly make: Make; readonly fallback: number }
   | { readonly op: "del-device"; readonly device: number }
   | { readonly op: "set-bridge"; readonly memory: Memory; readonly options: BridgeOptions }
@@ -72,6 +79,7 @@ export type Command<Make, Output, Memory = FdbMemory> =
   /** Whoever sends with this VNI is told to the control thread, and nothing else becomes of it. */
   | { readonly op: "add-hub"; readonly port: number; readonly device: number; readonly vni: number }
   | { readonly op: "set-mirrors"; readonly mirrors: readonly MirrorCommand<Output>[] }
+  | { readonly op: "set-captures"; readonly captures: readonly CaptureCommand<CaptureOutput>[] }
   | {
       readonly op: "fdb-add";
       readonly bridge: number;
@@ -95,15 +103,17 @@ export type Command<Make, Output, Memory = FdbMemory> =
     };
 
 /** What the engine cannot make itself. */
-export interface EngineHost<Make, Output> {
+export interface EngineHost<Make, Output, CaptureOutput = never> {
+  readonly clock: BatchClock;
   device(index: number, make: Make, tables: Tables): Device;
   sink(output: Output, mirror: number, counters: Float64Array): MirrorSink;
+  captureSink(output: CaptureOutput): CaptureSink;
 }
 
-export class Engine<Make, Output> {
+export class Engine<Make, Output, CaptureOutput = never> {
   readonly tables: Tables;
   readonly forwarder: ImpairingForwarder;
-  private readonly host: EngineHost<Make, Output>;
+  private readonly host: EngineHost<Make, Output, CaptureOutput>;
   private readonly packets: PacketMemory;
   private readonly take: Hear;
 
@@ -111,10 +121,10 @@ export class Engine<Make, Output> {
   constructor(
     memory: SharedMemory,
     packets: PacketMemory,
-    host: EngineHost<Make, Output>,
+    host: EngineHost<Make, Output, CaptureOutput>,
     learning: Learning | null = null,
   ) {
-    this.tables = new Tables(memory, learning);
+    this.tables = new Tables(memory, learning, packets, host.clock);
     this.forwarder = createForwarder(this.tables, packets);
     this.host = host;
     this.packets = packets;
@@ -147,7 +157,7 @@ export class Engine<Make, Output> {
   }
 
   /** Carries out one command; returns a count or 0/1 where the command asks something. */
-  apply(command: Command<Make, Output>): number {
+  apply(command: Command<Make, Output, FdbMemory, CaptureOutput>): number {
     const { tables } = this;
     switch (command.op) {
       case "add-device":
@@ -182,6 +192,8 @@ export class Engine<Make, Output> {
         return 1;
       case "set-mirrors":
         return this.setMirrors(command.mirrors);
+      case "set-captures":
+        return this.setCaptures(command.captures);
       case "fdb-add":
         return Number(this.bind(command.bridge, command.address, command.destination));
       case "fdb-del":
@@ -283,6 +295,19 @@ export class Engine<Make, Output> {
       for (const port of command.transmitPorts) tables.transmitMirrors[port] |= 1 << index;
     }
     return commands.length;
+  }
+
+  /** Replaces all captures, whose queues stay as they are. */
+  private setCaptures(captures: readonly CaptureCommand<CaptureOutput>[]): number {
+    const { tables, host, packets } = this;
+    const { journal, destinations } = tables;
+    tables.setCaptures(
+      captures.map((command) => {
+        const sink = host.captureSink(command.output);
+        return new Capture(sink, command, journal, destinations, packets.view);
+      }),
+    );
+    return captures.length;
   }
 }
 

@@ -9,6 +9,7 @@
 //      clamp      where a port asks for it: TCP SYNs offer segments that fit the way
 //   5. deliver    a copy for each target; mirrors get theirs
 //   6. transmit   every device takes its copies in one call; impaired cables take theirs before
+//      capture    who watches gets the frames, with what became of each
 //      answer     who sent what did not fit its way is told so; who asked for an address that is known, too
 // A stage passes over all rows of the frame table before the next begins. A dropped row is marked and passed by: it cost
 // one counter. Each frame received is delivered or dropped under a reason, and so is each copy that flooding makes.
@@ -19,7 +20,7 @@
 import type { Bridge } from "./bridge.ts";
 import type { Impairment } from "./cables/impairment.ts";
 import * as counterLayout from "./counters.ts";
-import { bridgeCounter, portCounter } from "./counters.ts";
+import { bridgeCounter } from "./counters.ts";
 import * as destinationLayout from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { Drop } from "./drop-reason.ts";
@@ -28,6 +29,7 @@ import * as layout from "./frames.ts";
 import { Loops } from "./loops.ts";
 import * as policy from "./policy.ts";
 import type { AnsweringStage } from "./stages/answers.ts";
+import { createCapture } from "./stages/capture.ts";
 import { createClampMss } from "./stages/clamp-mss.ts";
 import { createDecap } from "./stages/decap.ts";
 import { createImpair } from "./stages/impair.ts";
@@ -44,7 +46,7 @@ import { NO_PORT, type Tables } from "./tables.ts";
 import { isBroadcast, isMulticast, isReserved } from "./wire/mac.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS, FLOOD_COPIES } = counterLayout;
+const { FLOOD_COPIES } = counterLayout;
 const { DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
 const {
   DROPPED_PORT,
@@ -92,7 +94,8 @@ export interface ImpairingForwarder extends Forwarder {
 /** The forwarder over these tables, made once a thread; the rows point into `packets`. */
 export function createForwarder(tables: Tables, packets: PacketMemory): ImpairingForwarder {
   const { view } = packets;
-  const { frames, counters, destinations, bridges, portBridge, portPolicy, meters, vlans } = tables;
+  const { frames, counters, drops, journal, destinations, bridges, portBridge, portPolicy, meters, vlans } =
+    tables;
   const { receiveMirrors, transmitMirrors } = tables;
   const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
@@ -102,6 +105,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   const { touch, learn, lookUp } = createLearn(tables);
   const clampMss = createClampMss(tables, packets);
   const mirror = createMirror(tables);
+  const capture = createCapture(tables);
   const suppress = createSuppress(tables, packets);
   const snoop = createSnoop(tables, view);
   const tooBig = createTooBig(tables, packets);
@@ -116,8 +120,10 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
 
   function forward(device: number, count: number): void {
     const { encapsulated, tellsOffloads } = devices[device] as Device;
+    if (journal.isOpen) journal.begin(count);
     if (encapsulated) decap(count);
     else enter(device, count);
+    if (journal.isOpen) journal.arrive(count);
     inspect(count, !tellsOffloads);
     if (tables.hasPolicedPort) police(count);
     if (tables.hasImpairedPort) impair.received(count);
@@ -137,6 +143,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     deliver(count);
     flush();
     if (tables.mirrorCount > 0) mirror.publish();
+    if (journal.isOpen) capture.finish(count);
     if (tooBig.noted() > 0) answerAll(tooBig);
     if (suppress.noted() > 0) answerAll(suppress);
   }
@@ -153,16 +160,25 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     if (copies > 0) transmitReleased(copies);
     const received = impair.releaseReceived();
     if (received > 0) {
+      if (journal.isOpen) watch(received);
       pass(received);
       impair.forget();
     }
     return copies + received;
   }
 
+  /** Of frames that have been at their ports already. */
+  function watch(count: number): void {
+    journal.begin(count);
+    journal.arrive(count);
+  }
+
   /** Copies have their form already; only answers to their senders may want another. */
   function transmitReleased(count: number): void {
     byVlan = vlans.isUsed;
     if (byVlan) vlan.begin();
+    // What became of them has been told: they were held.
+    if (journal.isOpen) watch(count);
     for (let frame = 0; frame < count; frame++) enqueue(frame, frames[(frame << FRAME_SHIFT) + FRAME_TARGET]);
     flushReleased();
     if (tooBig.noted() > 0) answerAll(tooBig);
@@ -177,10 +193,12 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
       const at = frame << FRAME_SHIFT;
       const from = portOf(stage.speaker(i));
       frames[at + FRAME_PORT] = from;
+      if (journal.isOpen) capture.answered(frame);
       mirror.offer(at, receiveMirrors[from]);
       deliverOne(frame, from, frames[at + FRAME_SOURCE]);
     }
     flush();
+    if (journal.isOpen) capture.finishAnswers();
     stage.clear();
     // An answer that is itself too big is dropped, and that is all.
     tooBig.clear();
@@ -215,7 +233,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     offered = 0;
     const row = byVlan ? vlan.rowFor(frame, portOf(destination)) : frame;
     if (row >= 0) deliverTo(row, destination);
-    else counters[portCounter(port) + DROPS + vlan_refused]++;
+    else drops.dropCopy(frame << FRAME_SHIFT, port, vlan_refused);
   }
 
   /** Mirrors that watch what the destination's port transmits see it, each once a frame; a port that is down transmits nothing. */
@@ -244,20 +262,20 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
       !bridge.options.forwardsBpdu &&
       isReserved(frames[at + FRAME_TARGET_KEY], frames[at + FRAME_TARGET_LOW])
     ) {
-      counters[portCounter(port) + DROPS + bpdu]++;
+      drops.dropCopy(at, port, bpdu);
       return false;
     }
     if (
       bridge.options.guardsLoops &&
       loops.cameBack(port, frames[at + FRAME_OFFSET], frames[at + FRAME_LENGTH])
     ) {
-      counters[portCounter(port) + DROPS + loop]++;
+      drops.dropCopy(at, port, loop);
       return false;
     }
     if ((portPolicy[port] & POLICY_STORM_CONTROL) === 0) return true;
     meters.refill(port);
     if (meters.takeFlood(port)) return true;
-    counters[portCounter(port) + DROPS + storm]++;
+    drops.dropCopy(at, port, storm);
     return false;
   }
 
@@ -281,8 +299,8 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
       copies++;
     }
     if (copies > 0) counters[bridgeCounter(bridge.index) + FLOOD_COPIES] += copies - 1;
-    else if (isNarrow) counters[portCounter(port) + DROPS + no_listener]++;
-    else counters[portCounter(port) + DROPS + (answered ? neigh_suppressed : no_destination)]++;
+    else if (isNarrow) drops.dropCopy(at, port, no_listener);
+    else drops.dropCopy(at, port, answered ? neigh_suppressed : no_destination);
   }
 
   return {
@@ -299,6 +317,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     },
     setMicroseconds(nowUs) {
       meters.setTime(nowUs);
+      drops.setTime(nowUs);
       loops.setTime(nowUs);
       impair.setMicroseconds(nowUs);
     },

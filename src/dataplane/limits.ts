@@ -5,6 +5,8 @@ export const PORTS_MAX = 1025;
 export const BRIDGES_MAX = 64;
 /** Mirrors of all bridges: a port's selection is one bit each of a 32-bit word. */
 export const MIRRORS_MAX = 31;
+/** Captures at a time, each with a queue of 4 MiB for every forwarding thread. */
+export const CAPTURES_MAX = 8;
 /** Where a frame can go: a TAP, or one remote VTEP of a port. */
 export const DESTINATIONS_MAX = 4096;
 /** TAP devices and underlay sockets (each with the source ports it lends). */

@@ -1,12 +1,17 @@
 // All that forwarding looks at, by index: ports, bridges, devices, mirrors. Allocated at start; the engine changes it
 // between two batches, the forwarder only reads it.
 import type { Bridge } from "./bridge.ts";
+import type { Capture } from "./capture.ts";
+import type { BatchClock } from "./clock.ts";
 import type { CountersMemory } from "./counters.ts";
 import type { DestinationsMemory } from "./destinations.ts";
 import type { Device } from "./device.ts";
+import { DropRecorder, type DropRecordsMemory } from "./drop-records.ts";
+import { Drops } from "./drops.ts";
 import type { Learning } from "./fdb/learning.ts";
-import { FORM_ROWS, FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
+import { FORM_ROWS, FRAME_WORDS, FRAMES_MAX, type PacketMemory, TransmitList } from "./frames.ts";
 import { IngressTable } from "./ingress-table.ts";
+import { Journal } from "./journal.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 import { Listeners, type ListenersMemory } from "./listeners.ts";
 import type { LoopsMemory } from "./loops.ts";
@@ -26,9 +31,10 @@ import {
 import { PortVlans } from "./port-vlans.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
-/** What a forwarding thread shares with the control thread; all but the counters also with the other forwarding threads. */
+/** What a forwarding thread shares with the control thread; all but the first two also with the other forwarding threads. */
 export interface SharedMemory {
   readonly counters: CountersMemory;
+  readonly dropRecords: DropRecordsMemory;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly meters: MetersMemory;
@@ -47,6 +53,10 @@ export class Tables {
   readonly learning: Learning | null;
   /** Rows of the batch in hand, and behind them those of its frames in other forms (stages/vlan.ts). */
   readonly frames = new Int32Array((FRAMES_MAX + FORM_ROWS) * FRAME_WORDS);
+  readonly drops: Drops;
+  readonly journal = new Journal(this.frames);
+  /** While there is any, the journal is open. */
+  readonly captures: Capture[] = [];
   readonly ingress = new IngressTable();
   readonly newcomers = new Newcomers();
   readonly bridges: (Bridge | null)[] = new Array(BRIDGES_MAX).fill(null);
@@ -85,8 +95,11 @@ export class Tables {
   /** For a socket with a specific local address: the wildcard socket on the same UDP port, or itself. */
   readonly deviceFallback = new Int32Array(DEVICES_MAX);
 
-  constructor(memory: SharedMemory, learning: Learning | null) {
+  /** The rows point into `packets`; `clock` is the wall's. */
+  constructor(memory: SharedMemory, learning: Learning | null, packets: PacketMemory, clock: BatchClock) {
     this.counters = new Float64Array(memory.counters);
+    const recorder = new DropRecorder(memory.dropRecords, this.frames, packets.bytes, clock);
+    this.drops = new Drops(this.frames, this.counters, recorder, this.journal);
     this.learning = learning;
     this.destinations = new Int32Array(memory.destinations);
     this.vteps = new Int32Array(memory.vteps);
@@ -115,6 +128,12 @@ export class Tables {
     // Nobody has listened until now: what is known may be true no longer.
     if (suppresses && !this.hasSuppressedPort) this.neighbours.forgetAll();
     this.hasSuppressedPort = suppresses;
+  }
+
+  /** Watches for these from now on. */
+  setCaptures(captures: readonly Capture[]): void {
+    this.captures.splice(0, this.captures.length, ...captures);
+    this.journal.isOpen = captures.length > 0;
   }
 
   setDevice(index: number, device: Device, fallback: number): void {

@@ -21,6 +21,7 @@ import {
 } from "../../src/dataplane/destinations.ts";
 import type { Device } from "../../src/dataplane/device.ts";
 import { Drop } from "../../src/dataplane/drop-reason.ts";
+import { allocateDropRecords } from "../../src/dataplane/drop-records.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb } from "../../src/dataplane/fdb/fdb.ts";
 import * as layout from "../../src/dataplane/frames.ts";
@@ -87,6 +88,7 @@ function makeTables() {
     counters: allocateCounters(),
     destinations: allocateDestinations(),
     vteps: allocateVteps(),
+    dropRecords: allocateDropRecords(),
     meters: allocateMeters(),
     loops: allocateLoops(),
     neighbours: allocateNeighbours(),
@@ -126,6 +128,10 @@ class Reference {
     };
     const host = {
       device: () => device,
+      clock: { seconds: 0, nanoseconds: 0 },
+      captureSink: () => {
+        throw new Error("no captures here");
+      },
       sink: () => {
         throw new Error("no mirrors here");
       },

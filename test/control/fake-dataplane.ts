@@ -4,10 +4,14 @@ import { isDeepStrictEqual } from "node:util";
 import { remoteText } from "../../src/dataplane/remotes.ts";
 import type {
   BridgeSpec,
+  CapturedFrame,
+  CaptureHandle,
+  CaptureSpec,
   Change,
   Dataplane,
   DataplaneEvent,
   DropCounts,
+  DroppedFrame,
   FdbRow,
   MirrorSpec,
   PortSpec,
@@ -28,6 +32,13 @@ export class FakeDataplane implements Dataplane {
   /** Ports, as bridge/name, that are quarantined, and for which frame. */
   readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
   rows: FdbRow[] = [];
+  dropped: DroppedFrame[] = [];
+  /** What captures find from now on; each was asked for with a spec. */
+  captured: CapturedFrame[] = [];
+  capturesLost = 0;
+  readonly captures: CaptureSpec[] = [];
+  openCaptures = 0;
+  capturesMax = 8;
   alive = true;
   closed = false;
   workerCount = 1;
@@ -223,6 +234,27 @@ export class FakeDataplane implements Dataplane {
       row.static || row.bridge !== bridge || (port !== null && row.port !== port);
     this.rows = this.rows.filter(stays);
     return before - this.rows.length;
+  }
+
+  droppedFrames(): DroppedFrame[] {
+    return this.dropped;
+  }
+
+  async capture(spec: CaptureSpec): Promise<CaptureHandle | null> {
+    if (this.openCaptures === this.capturesMax) return null;
+    this.captures.push(spec);
+    this.openCaptures++;
+    return {
+      read: (atMost, take) => {
+        const frames = this.captured.splice(0, atMost);
+        for (const frame of frames) take(frame);
+        return frames.length;
+      },
+      lost: this.capturesLost,
+      close: async () => {
+        this.openCaptures--;
+      },
+    };
   }
 
   onEvent(listener: (event: DataplaneEvent) => void): void {

@@ -4,6 +4,7 @@
 import { afterEach, expect } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
 import { type Impairment, UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
+import { WATCH_IN, WATCH_OUT } from "../../src/dataplane/capture.ts";
 import {
   allocateCounters,
   bridgeCounter,
@@ -30,10 +31,11 @@ import {
   DESTINATION_SHIFT,
 } from "../../src/dataplane/destinations.ts";
 import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
+import { allocateDropRecords } from "../../src/dataplane/drop-records.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
 import { ANYONE } from "../../src/dataplane/ingress-table.ts";
-import { DESTINATIONS_MAX } from "../../src/dataplane/limits.ts";
+import { DESTINATIONS_MAX, PORTS_MAX } from "../../src/dataplane/limits.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
@@ -42,7 +44,7 @@ import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/wire/mac.ts";
 import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/wire/vxlan.ts";
-import { type Arrival, arena, MemoryDevice, MemorySink } from "./memory-device.ts";
+import { type Arrival, arena, MemoryCapture, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
 
 /** Of the way to every remote. */
@@ -121,7 +123,10 @@ afterEach(() => {
 
 export class Lab {
   readonly counters: Float64Array;
-  readonly engine: Engine<MemoryDevice, MemorySink>;
+  readonly engine: Engine<MemoryDevice, MemorySink, MemoryCapture>;
+  readonly dropRecords = allocateDropRecords();
+  /** The wall's. */
+  readonly clock = { seconds: 1_800_000_000, nanoseconds: 5 };
   nowSeconds = 1000;
   /** Soon to wrap. */
   private nowUs = 0x7fff_ffff - 5000;
@@ -140,6 +145,7 @@ export class Lab {
   constructor(options: LabOptions) {
     const memory = {
       counters: allocateCounters(),
+      dropRecords: this.dropRecords,
       destinations: allocateDestinations(),
       vteps: allocateVteps(),
       meters: allocateMeters(),
@@ -152,6 +158,8 @@ export class Lab {
     this.engine = new Engine(memory, arena, {
       device: (_index, make, tables) => make.attach(tables),
       sink: (output) => output,
+      clock: this.clock,
+      captureSink: (output) => output,
     });
     this.engine.tick(this.nowSeconds);
     this.passUs(0);
@@ -319,7 +327,22 @@ export class Lab {
     this.apply({ op: "set-mirrors", mirrors: commands });
   }
 
-  apply(command: Command<MemoryDevice, MemorySink>): number {
+  /** Watches what these ports receive and transmit; without a list, all that happens. */
+  capture(
+    watched: { in?: readonly string[]; out?: readonly string[]; mirrors?: number } | null,
+    options: { dropsOnly?: boolean; program?: readonly number[]; sampleEvery?: number } = {},
+  ): MemoryCapture {
+    const ports = new Uint8Array(PORTS_MAX).fill(watched === null ? WATCH_IN | WATCH_OUT : 0);
+    for (const name of watched?.in ?? []) ports[this.port(name).index] |= WATCH_IN;
+    for (const name of watched?.out ?? []) ports[this.port(name).index] |= WATCH_OUT;
+    const output = new MemoryCapture();
+    const { dropsOnly = false, program = null, sampleEvery = 1 } = options;
+    const capture = { output, ports, mirrors: watched?.mirrors ?? 0, dropsOnly, program, sampleEvery };
+    this.apply({ op: "set-captures", captures: [capture] });
+    return output;
+  }
+
+  apply(command: Command<MemoryDevice, MemorySink, FdbMemory, MemoryCapture>): number {
     return this.engine.apply(command);
   }
 

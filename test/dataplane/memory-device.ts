@@ -1,8 +1,9 @@
 // The edges of the lab's switch: devices and mirror outputs made of arrays, over one arena.
 import { expect } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
+import type { CaptureSink } from "../../src/dataplane/capture.ts";
 import type { Device } from "../../src/dataplane/device.ts";
-import { Drop, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
+import { DROP_REASONS, Drop, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import {
   COPIES_MAX,
   COPY_DESTINATION,
@@ -20,6 +21,7 @@ import {
   type TransmitList,
 } from "../../src/dataplane/frames.ts";
 import { ARENA_BYTES, arenaOver } from "../../src/dataplane/io/arena.ts";
+import { HELD, type Journal, SENT } from "../../src/dataplane/journal.ts";
 import type { MirrorSink } from "../../src/dataplane/mirror.ts";
 import type { Tables } from "../../src/dataplane/tables.ts";
 
@@ -120,4 +122,28 @@ export class MemorySink implements MirrorSink {
       this.taken.push({ port, flags, bytes: Buffer.from(arena.bytes.subarray(offset, offset + length)) });
     }
   }
+}
+
+/** Captured frames, each with what became of it: `to N` (a destination), a drop reason and `@` its port, or the kind. */
+export class MemoryCapture implements CaptureSink {
+  readonly taken: { port: number; bytes: Buffer; fates: string[] }[] = [];
+  private offered: { port: number; offset: number; length: number; fates: string[] }[] = [];
+
+  offer(journal: Journal, _frames: Int32Array, frame: number): void {
+    const fates: string[] = [];
+    for (let entry = journal.last[frame]; entry >= 0; entry = journal.before[entry])
+      fates.unshift(fateText(journal.kinds[entry], journal.places[entry]));
+    const { ports, offsets, lengths } = journal;
+    this.offered.push({ port: ports[frame], offset: offsets[frame], length: lengths[frame], fates });
+  }
+
+  publish(): void {
+    for (const { port, offset, length, fates } of this.offered.splice(0))
+      this.taken.push({ port, fates, bytes: Buffer.from(arena.bytes.subarray(offset, offset + length)) });
+  }
+}
+
+function fateText(kind: number, place: number): string {
+  if (kind >= 0) return `${DROP_REASONS[kind].name}@${place}`;
+  return `${kind === SENT ? "to" : kind === HELD ? "held" : "mirror"} ${place}`;
 }

@@ -12,6 +12,7 @@ import {
   DESTINATION_PORT,
   DESTINATION_SHIFT,
 } from "../../src/dataplane/destinations.ts";
+import { allocateDropRecords } from "../../src/dataplane/drop-records.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/fdb/learning.ts";
@@ -143,6 +144,10 @@ export class WorkersLab {
     const host = {
       device: (_index: number, make: MemoryDevice, tables: Engine<MemoryDevice, never>["tables"]) =>
         make.attach(tables),
+      clock: { seconds: 0, nanoseconds: 0 },
+      captureSink: () => {
+        throw new Error("no captures here");
+      },
       sink: () => {
         throw new Error("this lab has no mirrors");
       },
@@ -156,7 +161,12 @@ export class WorkersLab {
       neighbours: allocateNeighbours(),
       listeners: allocateListeners(),
     };
-    const engine = new Engine<MemoryDevice, never>(shared, arena, host, learning);
+    const engine = new Engine<MemoryDevice, never>(
+      { ...shared, dropRecords: allocateDropRecords() },
+      arena,
+      host,
+      learning,
+    );
     engine.tick(this.nowSeconds);
     engine.apply({
       op: "set-bridge",

@@ -101,6 +101,10 @@ export class Mirrors {
     this.indices.give(mirror.index);
   }
 
+  find(bridge: string, name: string): MirrorRecord | undefined {
+    return this.mirrors.get(`${bridge}/${name}`);
+  }
+
   /** From time to time: looks after what is open, tries again what is down. */
   async maintain(): Promise<void> {
     const nowMs = monotonicMs();
@@ -183,8 +187,6 @@ export class Mirrors {
     }
   }
 }
-
-/** Opens and brings up the TAP of a mirror; throws a sentence. */
 
 function openRequest(
   { index, spec, queues }: MirrorRecord,

@@ -12,7 +12,7 @@ import * as vxlanLayout from "../wire/vxlan.ts";
 import * as innerLayout from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS, RX_BYTES, RX_PACKETS, UNDERLAY_PORT } = counterLayout;
+const { RX_BYTES, RX_PACKETS, UNDERLAY_PORT } = counterLayout;
 const { DESTINATION_OPTIONS, DESTINATION_SHIFT, OUTER_GBP, OUTER_UDP6_ZERO_CSUM_RX } = destinationLayout;
 const {
   DROPPED_PORT,
@@ -42,7 +42,7 @@ const UNDERLAY = portCounter(UNDERLAY_PORT);
 
 /** Returns the stage: rows of VXLAN datagrams become rows of inner frames, or are marked as dropped. */
 export function createDecap(tables: Tables, view: DataView): (count: number) => void {
-  const { frames, counters, destinations, ingress, newcomers, deviceFallback } = tables;
+  const { frames, counters, destinations, drops, ingress, newcomers, deviceFallback } = tables;
 
   function decap(count: number): void {
     let bytes = 0;
@@ -61,17 +61,18 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
     const length = frames[at + FRAME_LENGTH];
     const flags = frames[at + FRAME_FLAGS];
     if ((flags & (FLAG_TRUNCATED | FLAG_BAD_OUTER)) !== 0)
-      return drop(flags & FLAG_TRUNCATED ? datagram_truncated : outer_malformed);
-    if (length < VXLAN_HEADER_BYTES + ETHERNET_HEADER_BYTES) return drop(vxlan_short);
+      return drop(at, flags & FLAG_TRUNCATED ? datagram_truncated : outer_malformed);
+    if (length < VXLAN_HEADER_BYTES + ETHERNET_HEADER_BYTES) return drop(at, vxlan_short);
     // All other flags and the reserved bits are ignored on receipt (RFC 7348 section 5), but for a group policy's.
     const header = view.getInt32(offset);
-    if ((header & VNI_IS_VALID) === 0) return drop(vxlan_flags);
+    if ((header & VNI_IS_VALID) === 0) return drop(at, vxlan_flags);
     const vni = view.getInt32(offset + 4) >>> 8;
     let row = ingress.lookUp(device, vni, frames, at);
     if (row < 0) row = ingress.lookUp(deviceFallback[device], vni, frames, at);
     if (row < 0) row = strangersRow(device, vni, at);
     if (row < 0) return;
-    if ((flags & FLAG_ZERO_CSUM6) !== 0 && !has(row, OUTER_UDP6_ZERO_CSUM_RX)) return drop(outer_malformed);
+    if ((flags & FLAG_ZERO_CSUM6) !== 0 && !has(row, OUTER_UDP6_ZERO_CSUM_RX))
+      return drop(at, outer_malformed);
     // G is the sign.
     if (header < 0 && has(row, OUTER_GBP)) frames[at + FRAME_FLAGS] = flags | policyOf(header);
     frames[at + FRAME_OFFSET] = offset + VXLAN_HEADER_BYTES;
@@ -91,12 +92,12 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
     let row = ingress.anyone(device, vni);
     if (row < 0) row = ingress.anyone(deviceFallback[device], vni);
     if (row < 0) {
-      drop(knowsRemote(device, at) ? vni_unknown : vtep_unknown);
+      drop(at, knowsRemote(device, at) ? vni_unknown : vtep_unknown);
       return -1;
     }
     newcomers.note(ingress.portAt(row), frames, at + FRAME_REMOTE);
     if (ingress.destinationAt(row) !== NOWHERE) return row;
-    drop(vtep_unadmitted);
+    drop(at, vtep_unadmitted);
     return -1;
   }
 
@@ -104,9 +105,9 @@ export function createDecap(tables: Tables, view: DataView): (count: number) => 
     return ingress.knowsRemote(device, frames, at) || ingress.knowsRemote(deviceFallback[device], frames, at);
   }
 
-  /** Counts; the row stays marked as dropped. */
-  function drop(reason: number): undefined {
-    counters[UNDERLAY + DROPS + reason]++;
+  /** The row stays marked as dropped. */
+  function drop(at: number, reason: number): undefined {
+    drops.dropCopy(at, UNDERLAY_PORT, reason);
   }
 
   return decap;

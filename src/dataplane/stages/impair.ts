@@ -43,7 +43,7 @@ export interface ImpairStage {
 }
 
 export function createImpair(tables: Tables, packets: PacketMemory): ImpairStage {
-  const { frames, counters, destinations, meters } = tables;
+  const { frames, counters, drops, journal, destinations, meters } = tables;
   const cables = new Cables(counters, meters, tables.learning?.worker ?? 0);
   /** Made with the first impairment. */
   let held: HeldFrames | null = null;
@@ -80,7 +80,7 @@ export function createImpair(tables: Tables, packets: PacketMemory): ImpairStage
   function passes(cable: number, at: number, destination: number): boolean {
     if (!cables.isImpaired(cable)) return true;
     if (cables.loses(cable)) {
-      counters[portCounter(cable >> 1) + DROPS + impair_loss]++;
+      drops.dropCopy(at, cable >> 1, impair_loss);
       return false;
     }
     const isTwice = cables.duplicates(cable);
@@ -99,8 +99,9 @@ export function createImpair(tables: Tables, packets: PacketMemory): ImpairStage
   function hold(cable: number, at: number, destination: number, takesUs: number): void {
     const dueUs = (nowUs + takesUs) | 0;
     const hasRoom = takesUs >= 0 && cables.hasRoom(cable);
-    if (hasRoom && (held as HeldFrames).hold(cable, frames, at, destination, dueUs)) return;
-    counters[portCounter(cable >> 1) + DROPS + impair_limit]++;
+    if (!hasRoom || !(held as HeldFrames).hold(cable, frames, at, destination, dueUs))
+      drops.dropCopy(at, cable >> 1, impair_limit);
+    else if (journal.isOpen) journal.held(at >> FRAME_SHIFT, cable >> 1);
   }
 
   function dropPort(port: number): void {

@@ -11,7 +11,7 @@ import * as innerLayout from "./inner.ts";
 import { createInnerReader } from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS, RX_BYTES, RX_PACKETS } = counterLayout;
+const { RX_BYTES, RX_PACKETS } = counterLayout;
 const {
   DROPPED_PORT,
   FLAG_BAD_ECN,
@@ -32,7 +32,7 @@ const { ecn_invalid, inner_malformed, offload_invalid, source_mac_invalid } = Dr
 
 /** Returns the stage. `infer`: the device told nothing about offloads, so the headers must. */
 export function createInspect(tables: Tables, view: DataView): (count: number, infer: boolean) => void {
-  const { frames, counters } = tables;
+  const { frames, counters, drops } = tables;
   const { ethernetHeader, readInner } = createInnerReader(frames, view);
 
   /** Neighbours mostly came in at one port: they are summed up before they are counted. */
@@ -82,8 +82,7 @@ export function createInspect(tables: Tables, view: DataView): (count: number, i
   }
 
   function drop(at: number, reason: number): undefined {
-    counters[portCounter(frames[at + FRAME_PORT]) + DROPS + reason]++;
-    frames[at + FRAME_PORT] = DROPPED_PORT;
+    drops.drop(at, frames[at + FRAME_PORT], reason);
   }
 
   return inspect;

@@ -2,8 +2,6 @@
 // taught serves all. Where the FDB is too large for the caches, a pass before them touches every slot that they will
 // search, in a loop so short that the processor waits for many of them at a time instead of one after the other.
 import type { Bridge } from "../bridge.ts";
-import * as counterLayout from "../counters.ts";
-import { portCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
 import { Drop } from "../drop-reason.ts";
 import type { Fdb } from "../fdb/fdb.ts";
@@ -13,7 +11,6 @@ import type { Tables } from "../tables.ts";
 import { isMulticast } from "../wire/mac.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS } = counterLayout;
 const {
   DROPPED_PORT,
   FLOOD,
@@ -42,7 +39,7 @@ export interface LearnStages {
 }
 
 export function createLearn(tables: Tables): LearnStages {
-  const { frames, counters, destinations, bridges, portBridge, portPolicy } = tables;
+  const { frames, drops, destinations, bridges, portBridge, portPolicy } = tables;
   /** Of no meaning; it keeps the fetching from being optimised away. */
   let fetched = 0;
 
@@ -75,7 +72,8 @@ export function createLearn(tables: Tables): LearnStages {
       }
       const key = frames[at + FRAME_SOURCE_KEY];
       const low = frames[at + FRAME_SOURCE_LOW];
-      if (!(fdb as Fdb).learn(key, low, frames[at + FRAME_SOURCE], nowSeconds)) drop(at, port, static_moved);
+      if (!(fdb as Fdb).learn(key, low, frames[at + FRAME_SOURCE], nowSeconds))
+        drops.drop(at, port, static_moved);
     }
   }
 
@@ -86,12 +84,12 @@ export function createLearn(tables: Tables): LearnStages {
     const source = frames[at + FRAME_SOURCE];
     const bits = portPolicy[port];
     if ((bits & POLICY_LOCKED) !== 0 && fdb.lookUp(key, low) !== source) {
-      drop(at, port, locked);
+      drops.drop(at, port, locked);
       return;
     }
     const learns = (bits & POLICY_NO_LEARNING) === 0;
     const permitted = learns ? fdb.learn(key, low, source, nowSeconds) : fdb.permits(key, low, source);
-    if (!permitted) drop(at, port, static_moved);
+    if (!permitted) drops.drop(at, port, static_moved);
   }
 
   function lookUp(count: number): void {
@@ -113,7 +111,7 @@ export function createLearn(tables: Tables): LearnStages {
       }
       const target = (fdb as Fdb).lookUp(key, frames[at + FRAME_TARGET_LOW]);
       frames[at + FRAME_TARGET] = target;
-      if (target === frames[at + FRAME_SOURCE]) drop(at, port, split_horizon);
+      if (target === frames[at + FRAME_SOURCE]) drops.drop(at, port, split_horizon);
       else if (barred !== 0 && target !== FLOOD) bar(at, port, target);
     }
   }
@@ -121,17 +119,12 @@ export function createLearn(tables: Tables): LearnStages {
   /** Drops what may not go to a destination, the port being isolated or one with several. */
   function bar(at: number, port: number, destination: number): void {
     const to = destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
-    if (to === port) drop(at, port, split_horizon);
-    else if ((portPolicy[port] & portPolicy[to] & POLICY_ISOLATED) !== 0) drop(at, port, isolated);
+    if (to === port) drops.drop(at, port, split_horizon);
+    else if ((portPolicy[port] & portPolicy[to] & POLICY_ISOLATED) !== 0) drops.drop(at, port, isolated);
   }
 
   function fdbOf(port: number): Fdb {
     return (bridges[portBridge[port]] as Bridge).fdb;
-  }
-
-  function drop(at: number, port: number, reason: number): void {
-    counters[portCounter(port) + DROPS + reason]++;
-    frames[at + FRAME_PORT] = DROPPED_PORT;
   }
 
   return { touch, learn, lookUp };

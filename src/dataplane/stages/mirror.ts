@@ -18,7 +18,7 @@ export interface MirrorStage {
 }
 
 export function createMirror(tables: Tables): MirrorStage {
-  const { frames, receiveMirrors, mirrors } = tables;
+  const { frames, journal, receiveMirrors, mirrors } = tables;
   /** Mirrors that were offered a frame of this batch, one bit each. */
   let touched = 0;
 
@@ -42,6 +42,7 @@ export function createMirror(tables: Tables): MirrorStage {
       if (mirror === null || !mirror.selects(frames, at, vlan)) continue;
       mirror.sink.offer(frames, at, frames[at + FRAME_PORT]);
       touched |= 1 << index;
+      if (journal.isOpen) journal.mirrored(at >> FRAME_SHIFT, index);
     }
   }
 

@@ -1,21 +1,18 @@
 // Between inspect and learn, where a port has a bound on what it may send, or is quarantined: frames beyond it are dropped
 // as if they had never come. They teach nothing and no mirror sees them (ingress policing, as tc-police(8) does it for Open vSwitch).
-import * as counterLayout from "../counters.ts";
-import { portCounter } from "../counters.ts";
 import { Drop } from "../drop-reason.ts";
 import * as layout from "../frames.ts";
 import * as policy from "../policy.ts";
 import type { Tables } from "../tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS } = counterLayout;
 const { DROPPED_PORT, FRAME_LENGTH, FRAME_PORT, FRAME_SHIFT } = layout;
 const { POLICY_POLICED, POLICY_QUARANTINED } = policy;
 
 const { policed, quarantined } = Drop;
 
 export function createPolice(tables: Tables): (count: number) => void {
-  const { frames, counters, portPolicy, meters } = tables;
+  const { frames, drops, portPolicy, meters } = tables;
 
   return (count) => {
     let runPort = DROPPED_PORT;
@@ -31,8 +28,7 @@ export function createPolice(tables: Tables): (count: number) => void {
         if (isPoliced) meters.refill(port);
       }
       if (!isQuarantined && (!isPoliced || meters.take(port, frames[at + FRAME_LENGTH]))) continue;
-      counters[portCounter(port) + DROPS + (isQuarantined ? quarantined : policed)]++;
-      frames[at + FRAME_PORT] = DROPPED_PORT;
+      drops.drop(at, port, isQuarantined ? quarantined : policed);
     }
   };
 }

@@ -11,7 +11,7 @@ import * as layout from "../frames.ts";
 import type { Tables } from "../tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS, TX_BYTES, TX_PACKETS } = counterLayout;
+const { TX_BYTES, TX_PACKETS } = counterLayout;
 const { DESTINATION_DEVICE, DESTINATION_PORT, DESTINATION_SHIFT } = destinationLayout;
 const { COPIES_MAX, COPY_DESTINATION, COPY_FRAME, COPY_RESULT, COPY_SHIFT, FRAME_LENGTH, FRAME_SHIFT } =
   layout;
@@ -33,7 +33,7 @@ export function createTransmit(
   impair: (list: TransmitList) => void,
   noteTooBig: (frame: number, destination: number) => void,
 ): TransmitStage {
-  const { frames, counters, destinations, devices, lists } = tables;
+  const { frames, counters, drops, journal, destinations, devices, lists } = tables;
   /** Devices with copies waiting: the first `waitingCount` of `waiting`. */
   const waiting = new Int32Array(devices.length);
   let waitingCount = 0;
@@ -43,7 +43,7 @@ export function createTransmit(
     const device = destinations[at + DESTINATION_DEVICE];
     const list = device < 0 ? null : lists[device];
     if (list === null) {
-      counters[counterOf(destination) + DROPS + port_down]++;
+      drops.dropCopy(frame << FRAME_SHIFT, portOf(destination), port_down);
       return false;
     }
     if (list.count === 0) waiting[waitingCount++] = device;
@@ -71,6 +71,7 @@ export function createTransmit(
   function transmit(device: number, list: TransmitList): void {
     (devices[device] as Device).transmit(list);
     const { copies, count } = list;
+    const isWatched = journal.isOpen;
     let run = -1;
     let packets = 0;
     let bytes = 0;
@@ -86,8 +87,9 @@ export function createTransmit(
       if (result === 0) {
         packets++;
         bytes += frames[(copies[at + COPY_FRAME] << FRAME_SHIFT) + FRAME_LENGTH];
+        if (isWatched) journal.sent(copies[at + COPY_FRAME], destination);
       } else {
-        counters[counterOf(destination) + DROPS - result]++;
+        drops.dropCopy(copies[at + COPY_FRAME] << FRAME_SHIFT, portOf(destination), -result);
         if (result === -too_big) noteTooBig(copies[at + COPY_FRAME], destination);
       }
     }
@@ -98,12 +100,13 @@ export function createTransmit(
   /** Neighbours mostly go to one destination: they are summed up before they are counted. */
   function countSent(destination: number, packets: number, bytes: number): void {
     if (packets === 0) return;
-    counters[counterOf(destination) + TX_PACKETS] += packets;
-    counters[counterOf(destination) + TX_BYTES] += bytes;
+    const counter = portCounter(portOf(destination));
+    counters[counter + TX_PACKETS] += packets;
+    counters[counter + TX_BYTES] += bytes;
   }
 
-  function counterOf(destination: number): number {
-    return portCounter(destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT]);
+  function portOf(destination: number): number {
+    return destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT];
   }
 
   return { enqueue, flush, flushReleased };

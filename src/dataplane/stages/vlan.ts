@@ -1,8 +1,6 @@
 // Where a port is more than a trunk of all VLANs. On the way in: which VLAN a frame is in, which its FDB keys then hold, or
 // that its port refuses it. On the way out: the frame with the tag that the other port wants. Where that is not the tag it
 // came with, it is copied, for its own bytes may not be written (io/ring.ts) and others may want it as it is.
-import * as counterLayout from "../counters.ts";
-import { portCounter } from "../counters.ts";
 import { Drop } from "../drop-reason.ts";
 import type { PacketMemory } from "../frames.ts";
 import * as layout from "../frames.ts";
@@ -11,7 +9,6 @@ import type { Tables } from "../tables.ts";
 import * as innerLayout from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { DROPS } = counterLayout;
 const {
   DROPPED_PORT,
   FORM_ROWS,
@@ -47,7 +44,7 @@ export interface VlanStage {
 
 /** `makeRoom` transmits all that waits: no copy is in use after it. */
 export function createVlan(tables: Tables, packets: PacketMemory, makeRoom: () => void): VlanStage {
-  const { frames, counters, vlans } = tables;
+  const { frames, drops, journal, vlans } = tables;
   const { view, bytes, formsAt } = packets;
   /** Of the copies made since everything was last transmitted. */
   let rowsUsed = 0;
@@ -69,8 +66,7 @@ export function createVlan(tables: Tables, packets: PacketMemory, makeRoom: () =
     const vlan = vlans.classify(port, vid);
     if (vlan === vid) return;
     if (vlan === REFUSED) {
-      counters[portCounter(port) + DROPS + vlan_refused]++;
-      frames[at + FRAME_PORT] = DROPPED_PORT;
+      drops.drop(at, port, vlan_refused);
       return;
     }
     const bits = vlan << KEY_SHIFT;
@@ -136,6 +132,7 @@ export function createVlan(tables: Tables, packets: PacketMemory, makeRoom: () =
     bytes.copyWithin(offset, from, from + ADDRESSES_BYTES);
     bytes.copyWithin(offset + to, from + rest, from + length);
     frames.copyWithin(copyAt, at, at + (1 << FRAME_SHIFT));
+    if (journal.isOpen) journal.derive(row, at >> FRAME_SHIFT);
     frames[copyAt + FRAME_OFFSET] = offset;
     frames[copyAt + FRAME_LENGTH] = length + to - rest;
     frames[copyAt + FRAME_CSUM_START] += to - rest;

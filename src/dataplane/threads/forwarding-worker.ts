@@ -1,8 +1,10 @@
 // Entry of a forwarding thread: makes the engine on its arena, answers commands between two batches, runs the loop.
 import { parentPort, workerData } from "node:worker_threads";
 import { type Command, Engine, type EngineHost } from "../engine.ts";
+import type { FdbMemory } from "../fdb/fdb.ts";
 import { Learning, type LearningMemory } from "../fdb/learning.ts";
 import { mapArena } from "../io/arena.ts";
+import { type CaptureOutput, CaptureWriter } from "../io/capture-queue.ts";
 import { MirrorWriter } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
 import type { RecordQueueMemory } from "../io/record-queue.ts";
@@ -28,7 +30,7 @@ export interface SinkOutput {
   readonly snaplenBytes: number;
 }
 
-export type WorkerCommand = Command<DeviceMake, SinkOutput>;
+export type WorkerCommand = Command<DeviceMake, SinkOutput, FdbMemory, CaptureOutput>;
 export type ForwardingRequest = readonly WorkerCommand[] | "stop";
 export type ForwardingReply = readonly number[];
 /** A device no longer works, or VTEPs came that nobody knows. */
@@ -53,7 +55,8 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
   tuneV8();
   const arena = mapArena();
   const clock = new TurnClock();
-  const host: EngineHost<DeviceMake, SinkOutput> = {
+  const host: EngineHost<DeviceMake, SinkOutput, CaptureOutput> = {
+    clock,
     device: (index, make, tables) => {
       switch (make.type) {
         case "udp":
@@ -66,6 +69,7 @@ function main(port: NonNullable<typeof parentPort>, data: ForwardingWorkerData):
     },
     sink: (output, mirror, counters) =>
       new MirrorWriter(output.queue, output.snaplenBytes, arena.bytes, clock, counters, mirror),
+    captureSink: (output) => new CaptureWriter(output, arena.bytes, clock),
   };
   const engine = new Engine(data.memory, arena, host, learningOf(data));
   const mailbox = new Mailbox<ForwardingRequest, ForwardingReply, ForwardingNews>(port);

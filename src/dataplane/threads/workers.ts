@@ -3,9 +3,11 @@
 // supervised by itself: a crash of one is repaired alone.
 import type { CountersMemory } from "../counters.ts";
 import type { DestinationsMemory } from "../destinations.ts";
+import type { DropRecordsMemory } from "../drop-records.ts";
 import type { Command } from "../engine.ts";
 import type { FdbMemory } from "../fdb/fdb.ts";
 import { allocateLearning } from "../fdb/learning.ts";
+import type { CaptureOutput } from "../io/capture-queue.ts";
 import { WakeUp } from "../io/poller.ts";
 import type { ListenersMemory } from "../listeners.ts";
 import type { LoopsMemory } from "../loops.ts";
@@ -27,11 +29,17 @@ import { SupervisedThread } from "./supervised-thread.ts";
 export type PerWorker<T> = readonly T[];
 
 /** A command to all workers. */
-export type ForwardingCommand = Command<PerWorker<DeviceMake>, PerWorker<SinkOutput>, PerWorker<FdbMemory>>;
+export type ForwardingCommand = Command<
+  PerWorker<DeviceMake>,
+  PerWorker<SinkOutput>,
+  PerWorker<FdbMemory>,
+  PerWorker<CaptureOutput>
+>;
 
 export interface WorkersOptions {
   /** One for each thread. */
   readonly counters: PerWorker<CountersMemory>;
+  readonly dropRecords: PerWorker<DropRecordsMemory>;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly loops: LoopsMemory;
@@ -48,7 +56,7 @@ export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, ForwardingNews>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
-  constructor({ counters, spinUs, replay, onNews, onCrash, ...shared }: WorkersOptions) {
+  constructor({ counters, dropRecords, spinUs, replay, onNews, onCrash, ...shared }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     const meters = allocateMeters();
@@ -57,7 +65,13 @@ export class Workers {
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = { ...shared, counters: counters[worker], meters, neighbours };
+      const memory = {
+        ...shared,
+        counters: counters[worker],
+        dropRecords: dropRecords[worker],
+        meters,
+        neighbours,
+      };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
@@ -123,6 +137,10 @@ function commandFor(command: ForwardingCommand, worker: number): WorkerCommand {
     case "set-mirrors": {
       const mirrors = command.mirrors.map((mirror) => ({ ...mirror, output: mirror.output[worker] }));
       return { ...command, mirrors };
+    }
+    case "set-captures": {
+      const captures = command.captures.map((capture) => ({ ...capture, output: capture.output[worker] }));
+      return { ...command, captures };
     }
     default:
       return command;

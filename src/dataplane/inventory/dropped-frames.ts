@@ -1,0 +1,17 @@
+// The last frames that were dropped, with the names of their ports.
+import { DROP_REASONS } from "../drop-reason.ts";
+import { type DropRecordsMemory, readDropRecords } from "../drop-records.ts";
+import type { DroppedFrame } from "../spec.ts";
+import type { PerWorker } from "../threads/workers.ts";
+import type { FramePlaces } from "./frame-places.ts";
+import { senderText } from "./sender.ts";
+
+/** Of all workers, those of each reason together, the oldest first. */
+export function droppedFrames(memories: PerWorker<DropRecordsMemory>, places: FramePlaces): DroppedFrame[] {
+  const records = memories.flatMap(readDropRecords);
+  records.sort((a, b) => a.reason - b.reason || a.seconds - b.seconds || a.nanoseconds - b.nanoseconds);
+  return records.map(({ reason, port, sender, ...frame }) => {
+    const at = places.ofPort(port);
+    return { ...frame, reason: DROP_REASONS[reason]!.name, at, from: at, sender: senderText(port, sender) };
+  });
+}
