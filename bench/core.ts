@@ -36,6 +36,7 @@ import {
   SLOT_COUNT,
   type TransmitList,
 } from "../src/dataplane/frames.ts";
+import { allocateHostNews } from "../src/dataplane/host-news.ts";
 import { allocateListeners } from "../src/dataplane/listeners.ts";
 import { allocateLoops } from "../src/dataplane/loops.ts";
 import { allocateMeters } from "../src/dataplane/meters.ts";
@@ -132,6 +133,7 @@ class CoreBench {
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
       listeners: allocateListeners(),
+      hostNews: allocateHostNews(),
     };
     const device = new BenchDevice();
     const host = {

@@ -6,6 +6,7 @@ import type { DestinationsMemory } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import type { Learning } from "./fdb/learning.ts";
 import { FORM_ROWS, FRAME_WORDS, FRAMES_MAX, TransmitList } from "./frames.ts";
+import { type HostNewsMemory, HostNewsWriter } from "./host-news.ts";
 import { IngressTable } from "./ingress-table.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
 import { Listeners, type ListenersMemory } from "./listeners.ts";
@@ -26,9 +27,13 @@ import {
 import { PortVlans } from "./port-vlans.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
-/** What a forwarding thread shares with the control thread; all but the counters also with the other forwarding threads. */
+/**
+ * What a forwarding thread shares with the control thread; all but the counters and the news of hosts also with the other
+ * forwarding threads.
+ */
 export interface SharedMemory {
   readonly counters: CountersMemory;
+  readonly hostNews: HostNewsMemory;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly meters: MetersMemory;
@@ -45,6 +50,7 @@ export class Tables {
   readonly vteps: Int32Array;
   /** null where there is no other worker. */
   readonly learning: Learning | null;
+  readonly hostNews: HostNewsWriter;
   /** Rows of the batch in hand, and behind them those of its frames in other forms (stages/vlan.ts). */
   readonly frames = new Int32Array((FRAMES_MAX + FORM_ROWS) * FRAME_WORDS);
   readonly ingress = new IngressTable();
@@ -88,6 +94,7 @@ export class Tables {
   constructor(memory: SharedMemory, learning: Learning | null) {
     this.counters = new Float64Array(memory.counters);
     this.learning = learning;
+    this.hostNews = new HostNewsWriter(memory.hostNews, this.counters);
     this.destinations = new Int32Array(memory.destinations);
     this.vteps = new Int32Array(memory.vteps);
     this.meters = new Meters(memory.meters);

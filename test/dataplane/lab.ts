@@ -32,6 +32,7 @@ import {
 import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
+import { allocateHostNews, HostNewsReader } from "../../src/dataplane/host-news.ts";
 import { ANYONE } from "../../src/dataplane/ingress-table.ts";
 import { DESTINATIONS_MAX } from "../../src/dataplane/limits.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
@@ -121,6 +122,8 @@ afterEach(() => {
 
 export class Lab {
   readonly counters: Float64Array;
+  /** What the control thread would hear of hosts. */
+  readonly hostNews: HostNewsReader;
   readonly engine: Engine<MemoryDevice, MemorySink>;
   nowSeconds = 1000;
   /** Soon to wrap. */
@@ -146,8 +149,10 @@ export class Lab {
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
       listeners: allocateListeners(),
+      hostNews: allocateHostNews(),
     };
     this.counters = new Float64Array(memory.counters);
+    this.hostNews = new HostNewsReader(memory.hostNews);
     this.destinations = new Int32Array(memory.destinations);
     this.engine = new Engine(memory, arena, {
       device: (_index, make, tables) => make.attach(tables),

@@ -6,6 +6,7 @@ import type { DestinationsMemory } from "../destinations.ts";
 import type { Command } from "../engine.ts";
 import type { FdbMemory } from "../fdb/fdb.ts";
 import { allocateLearning } from "../fdb/learning.ts";
+import type { HostNewsMemory } from "../host-news.ts";
 import { WakeUp } from "../io/poller.ts";
 import type { ListenersMemory } from "../listeners.ts";
 import type { LoopsMemory } from "../loops.ts";
@@ -32,6 +33,7 @@ export type ForwardingCommand = Command<PerWorker<DeviceMake>, PerWorker<SinkOut
 export interface WorkersOptions {
   /** One for each thread. */
   readonly counters: PerWorker<CountersMemory>;
+  readonly hostNews: PerWorker<HostNewsMemory>;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly loops: LoopsMemory;
@@ -48,7 +50,7 @@ export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, ForwardingNews>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
-  constructor({ counters, spinUs, replay, onNews, onCrash, ...shared }: WorkersOptions) {
+  constructor({ counters, hostNews, spinUs, replay, onNews, onCrash, ...shared }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     const meters = allocateMeters();
@@ -57,7 +59,8 @@ export class Workers {
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = { ...shared, counters: counters[worker], meters, neighbours };
+      const own = { counters: counters[worker], hostNews: hostNews[worker] };
+      const memory = { ...shared, ...own, meters, neighbours };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
