@@ -9,6 +9,7 @@ import type {
   DataplaneEvent,
   DropCounts,
   FdbRow,
+  HostRow,
   MirrorSpec,
   PortSpec,
   PortStatus,
@@ -28,6 +29,7 @@ export class FakeDataplane implements Dataplane {
   /** Ports, as bridge/name, that are quarantined, and for which frame. */
   readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
   rows: FdbRow[] = [];
+  hostRows: HostRow[] = [];
   alive = true;
   closed = false;
   workerCount = 1;
@@ -184,6 +186,7 @@ export class FakeDataplane implements Dataplane {
         drops: this.drops.get("underlay") ?? {},
       },
       workers: Array.from({ length: this.workerCount }, () => ({ alive: this.alive, receivePackets: 30 })),
+      hosts: { present: this.hostRows.length, evicted: 11, eventsLost: 12 },
       learningDrops: 0,
       workerRestarts: this.workerRestarts,
     };
@@ -202,6 +205,10 @@ export class FakeDataplane implements Dataplane {
 
   fdb(): FdbRow[] {
     return this.rows;
+  }
+
+  hosts(): HostRow[] {
+    return this.hostRows;
   }
 
   async addStaticFdb(entry: StaticFdbSpec): Promise<boolean> {
