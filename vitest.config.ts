@@ -16,6 +16,7 @@ const SIDE_BY_SIDE = [
   "doctor",
   "far-side",
   "fdb",
+  "hosts",
   "loop-guard",
   "malformed",
   "metrics",

@@ -37,6 +37,7 @@ import {
   SLOT_COUNT,
   type TransmitList,
 } from "../src/dataplane/frames.ts";
+import { allocateHostNews } from "../src/dataplane/host-news.ts";
 import { allocateListeners } from "../src/dataplane/listeners.ts";
 import { allocateLoops } from "../src/dataplane/loops.ts";
 import { allocateMeters } from "../src/dataplane/meters.ts";
@@ -134,6 +135,7 @@ class CoreBench {
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
       listeners: allocateListeners(),
+      hostNews: allocateHostNews(),
     };
     const device = new BenchDevice();
     const host = {

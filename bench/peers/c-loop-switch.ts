@@ -68,7 +68,7 @@ const ports = new Ports({
   bufferBytes: SOCKET_BUFFER_BYTES,
   listeners: new Listeners(allocateListeners()),
   send: async (commands) => commands.forEach(carryOut),
-  onEvent: (_level, message) => process.stderr.write(`${message}\n`),
+  onEvent: ({ message }) => process.stderr.write(`${message}\n`),
 });
 for (const [index, word] of words.entries()) {
   const [remote, vni] = word.split("=");

@@ -5,10 +5,11 @@ import type { Dataplane } from "../dataplane/spec.ts";
 import { loadConfig } from "./config/file.ts";
 import type { Config } from "./config/schema.ts";
 import { portRangeOf } from "./config/values.ts";
+import { Events } from "./events.ts";
 import { type Log, logLines } from "./log.ts";
 import { sentenceOf } from "./refusal.ts";
 import { RunningSwitch } from "./running-switch.ts";
-import { createApi, logOutcome } from "./server/api.ts";
+import { createApi } from "./server/api.ts";
 import { claimSocketPath, listenOnSocket } from "./server/control-socket.ts";
 import { closeServer, createServer } from "./server/http.ts";
 import { listenForMetrics } from "./server/metrics-listener.ts";
@@ -28,14 +29,16 @@ export class Daemon {
   readonly running: RunningSwitch;
   readonly metricsUrl: string;
   readonly #options: DaemonOptions;
+  readonly #events: Events;
   readonly #closers: readonly Closer[];
 
   private constructor(
     options: DaemonOptions,
-    parts: { running: RunningSwitch; metricsUrl: string; closers: readonly Closer[] },
+    parts: { running: RunningSwitch; events: Events; metricsUrl: string; closers: readonly Closer[] },
   ) {
     this.#options = options;
     this.running = parts.running;
+    this.#events = parts.events;
     this.metricsUrl = parts.metricsUrl;
     this.#closers = parts.closers;
   }
@@ -56,20 +59,20 @@ export class Daemon {
 
   /** Reads the file again. What is wrong goes to the log, and the running configuration stays. */
   async reload(): Promise<void> {
-    const { log, configFile } = this.#options;
+    const { configFile } = this.#options;
     try {
       const outcome = await this.running.replace(loadConfig(configFile), { dryRun: false });
-      logOutcome(log, outcome);
-      log.info(`${configFile} reloaded, changes: ${outcome.changes.length}`);
+      this.#events.changed("reload", `${configFile} reloaded`, outcome);
     } catch (error) {
-      logLines(log, "error", sentenceOf(error));
-      log.error(`${configFile} not reloaded; the running configuration stays`);
+      const message = `${configFile} not reloaded; the running configuration stays`;
+      this.#events.emit({ type: "reload", level: "error", message: `${sentenceOf(error)}\n${message}` });
     }
   }
 
   /** Ends what is being changed, then everything. */
   async close(): Promise<void> {
     await this.running.settled();
+    this.#events.emit({ type: "stop", level: "debug", message: "vxswitch stops" });
     await closeAll(this.#closers, this.#options.log);
   }
 }
@@ -80,16 +83,17 @@ async function startParts({ open, log }: DaemonOptions, config: Config, closers:
   const { io: wantedIo, spin, workers, srcport } = config.underlay;
   const dataplane = await open({ io: wantedIo, spin, workers, sourcePorts: portRangeOf(srcport) });
   closers.push(() => dataplane.close());
-  dataplane.onEvent(({ level, message }) => logLines(log, level, message));
+  const events = new Events(log);
+  dataplane.onEvent((event) => events.emit(event));
   const running = await RunningSwitch.start(dataplane, config);
   const { io, reason } = dataplane.status().underlay;
   log.info(`underlay ${io}${reason === "" ? "" : `: ${reason}`}`);
   const metrics = await listenForMetrics(dataplane, config.metrics.listen, log);
   closers.push(() => closeServer(metrics.server));
-  const control = createServer(createApi(running, log));
+  const control = createServer(createApi(running, log, events));
   closers.push(() => closeServer(control));
   await listenOnSocket(control, config.control.socket, log);
-  return { running, metricsUrl: metrics.url };
+  return { running, events, metricsUrl: metrics.url };
 }
 
 /** Last opened, first closed; one that fails does not keep the others open. */

@@ -21,6 +21,6 @@ function lineOf(record: string): string {
 }
 
 /** Logs a message of several sentences as several records, so that each stays one line. */
-export function logLines(log: Log, level: "info" | "warn" | "error", message: string): void {
+export function logLines(log: Log, level: "debug" | "info" | "warn" | "error", message: string): void {
   for (const line of message.split("\n")) log[level](line);
 }

@@ -140,6 +140,13 @@ const DEFINITIONS: readonly Definition[] = [
     "Addresses that one forwarding thread could not tell another, the ring between them being full.",
     (status) => status.learningDrops,
   ),
+  { ...ofSwitch("hosts", "Hosts that the bridges know.", ({ hosts }) => hosts.present), type: "gauge" },
+  ofSwitch("hosts_evicted_total", "Hosts forgotten for lack of room.", ({ hosts }) => hosts.evicted),
+  ofSwitch(
+    "host_events_lost_total",
+    "Events of hosts that were not told, more having happened at once than is.",
+    ({ hosts }) => hosts.eventsLost,
+  ),
   ofSwitch(
     "path_changes_total",
     "Changes of the next hop to a remote: its device, an address, its neighbour found or lost.",

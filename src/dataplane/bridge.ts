@@ -2,6 +2,7 @@
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import { Fdb, type FdbMemory } from "./fdb/fdb.ts";
 import type { Learning } from "./fdb/learning.ts";
+import type { HostNewsWriter } from "./host-news.ts";
 import { DESTINATIONS_MAX } from "./limits.ts";
 import type { PolicyTables } from "./policy.ts";
 
@@ -35,9 +36,10 @@ export class Bridge {
     counters: Float64Array,
     learning: Learning | null,
     policies: PolicyTables,
+    hostNews: HostNewsWriter,
   ) {
     this.index = memory.bridge;
-    this.fdb = new Fdb(memory, destinations, counters, learning, policies);
+    this.fdb = new Fdb(memory, destinations, counters, learning, policies, hostNews);
     this.options = options;
     this.destinations = destinations;
   }

@@ -44,7 +44,9 @@ export const MIRROR_COUNTERS = 4;
 
 /** Events that found the ring to another worker full (fdb/learning.ts). */
 export const LEARNING_DROPS = 0;
-const GLOBAL_COUNTERS = 1;
+/** What the control thread was not told of hosts, for lack of room (host-news.ts). */
+export const HOST_NEWS_DROPS = 1;
+const GLOBAL_COUNTERS = 2;
 
 const PORTS_AT = GLOBAL_COUNTERS;
 const BRIDGES_AT = PORTS_AT + PORTS_MAX * PORT_COUNTERS;

@@ -3,10 +3,18 @@
 // and told everything anew; FDB and counters are in shared memory and do not notice.
 import { formatAddress } from "./address.ts";
 import { monotonicMs } from "./clock.ts";
-import { allocateCounters, BRIDGE_COUNTERS, bridgeCounter, LEARNING_DROPS } from "./counters.ts";
+import {
+  allocateCounters,
+  BRIDGE_COUNTERS,
+  bridgeCounter,
+  HOST_NEWS_DROPS,
+  LEARNING_DROPS,
+} from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
 import { allocateDropRecords, type DropRecordsMemory } from "./drop-records.ts";
+import { failure, threadCrashed } from "./events.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "./fdb/fdb.ts";
+import { allocateHostNews } from "./host-news.ts";
 import { requireRing } from "./inventory/abilities.ts";
 import { Admission } from "./inventory/admission.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
@@ -14,6 +22,7 @@ import { Captures } from "./inventory/captures.ts";
 import { droppedFrames } from "./inventory/dropped-frames.ts";
 import { textOf } from "./inventory/explain.ts";
 import { FramePlaces } from "./inventory/frame-places.ts";
+import { Hosts } from "./inventory/hosts.ts";
 import { IndexPool } from "./inventory/index-pool.ts";
 import { LoopGuard } from "./inventory/loop-guard.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
@@ -32,6 +41,7 @@ import type {
   DataplaneEvent,
   DroppedFrame,
   FdbRow,
+  HostRow,
   StaticFdbSpec,
   SwitchStatus,
 } from "./spec.ts";
@@ -59,6 +69,8 @@ export interface DataplaneOptions {
 /** About the time in which the next frame of a busy flow arrives. */
 const SPIN_US = 10;
 const MAINTAIN_EVERY_MS = 1000;
+/** How soon what happens to hosts is heard of. */
+const HOSTS_EVERY_MS = 100;
 
 interface BridgeRecord {
   readonly index: number;
@@ -90,9 +102,11 @@ class ThreadedDataplane implements Dataplane {
   private readonly places: FramePlaces;
   private readonly dropRecords: PerWorker<DropRecordsMemory>;
   private readonly workers: Workers;
+  private readonly inventory: Hosts;
   private readonly counters: AllCounters;
   private readonly listeners: ((event: DataplaneEvent) => void)[] = [];
   private readonly timer: NodeJS.Timeout;
+  private readonly hostsTimer: NodeJS.Timeout;
   /** Changes and repairs never interleave. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -100,8 +114,9 @@ class ThreadedDataplane implements Dataplane {
     const workers = options.workers ?? 1;
     const countersMemory = everyWorker(workers, allocateCounters);
     const counters = new AllCounters(countersMemory);
+    const hostNews = everyWorker(workers, allocateHostNews);
     const send = (commands: readonly ForwardingCommand[]): Promise<unknown> => this.workers.send(commands);
-    const onEvent = (level: DataplaneEvent["level"], message: string): void => this.emit({ level, message });
+    const onEvent = (event: DataplaneEvent): void => this.emit(event);
     this.counters = counters;
     this.ports = new Ports({
       workers,
@@ -127,6 +142,7 @@ class ThreadedDataplane implements Dataplane {
     this.workers = new Workers({
       counters: countersMemory,
       dropRecords: this.dropRecords,
+      hostNews,
       destinations: this.destinationsMemory,
       vteps: this.vtepsMemory,
       loops,
@@ -137,9 +153,17 @@ class ThreadedDataplane implements Dataplane {
         if ("newcomers" in news) void this.inTurn(() => this.admit(news.newcomers));
         else this.deviceFailed(news.device, news.errno);
       },
-      onCrash: (name, error, pauseMs) =>
-        onEvent("error", `${name} crashed (${textOf(error)}); it starts again in ${pauseMs} ms`),
+      onCrash: (name, error, pauseMs) => onEvent(threadCrashed(name, textOf(error), pauseMs)),
     });
+    this.inventory = new Hosts({
+      news: hostNews,
+      bridges: this.bridges,
+      ends: this.ports.ends,
+      newsDrops: () => counters.sumOf(HOST_NEWS_DROPS),
+      onEvent,
+    });
+    this.hostsTimer = setInterval(() => this.inventory.look(bothClocks()), HOSTS_EVERY_MS);
+    this.hostsTimer.unref();
     this.timer = setInterval(() => void this.inTurn(() => this.maintain()), MAINTAIN_EVERY_MS);
     this.timer.unref();
   }
@@ -150,7 +174,10 @@ class ThreadedDataplane implements Dataplane {
 
   apply(changes: readonly Change[]): Promise<void> {
     return this.inTurn(async () => {
-      for (const change of changes) await this.applyOne(change);
+      for (const change of changes) {
+        this.inventory.look(bothClocks());
+        await this.applyOne(change);
+      }
       await this.portsChanged();
     });
   }
@@ -166,6 +193,7 @@ class ThreadedDataplane implements Dataplane {
       mirrors: Array.from(this.mirrors.all(), (mirror) => mirrorStatus(counters, mirror)),
       vteps: vtepStatus(this.ports),
       underlay: underlayStatus(counters, this.ports),
+      hosts: this.inventory.status(),
       workers: this.counters.receivedByWorker().map((receivePackets, worker) => {
         return { alive: this.workers.isAlive(worker), receivePackets };
       }),
@@ -195,6 +223,10 @@ class ThreadedDataplane implements Dataplane {
       }
     }
     return rows;
+  }
+
+  hosts(): HostRow[] {
+    return this.inventory.rows(bothClocks());
   }
 
   addStaticFdb({ bridge, port, ...entry }: StaticFdbSpec): Promise<boolean> {
@@ -232,6 +264,7 @@ class ThreadedDataplane implements Dataplane {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
+    clearInterval(this.hostsTimer);
     await this.queue;
     await this.workers.close();
     await this.mirrors.close();
@@ -285,6 +318,7 @@ class ThreadedDataplane implements Dataplane {
   private async delBridge(name: string): Promise<void> {
     const { index } = this.bridge(name);
     this.bridges.delete(name);
+    this.inventory.forgetBridge(name);
     await this.workers.send([{ op: "del-bridge", bridge: index }]);
     this.bridgeIndices.give(index);
   }
@@ -353,13 +387,17 @@ class ThreadedDataplane implements Dataplane {
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.queue.then(work);
-    this.queue = result.catch((error) => this.emit({ level: "error", message: textOf(error) }));
+    this.queue = result.catch((error) => this.emit(failure(textOf(error))));
     return result;
   }
 
   private emit(event: DataplaneEvent): void {
     for (const listener of this.listeners) listener(event);
   }
+}
+
+function bothClocks() {
+  return { monotonicMs: monotonicMs(), wallMs: Date.now() };
 }
 
 function nowSeconds(): number {

@@ -225,8 +225,8 @@ export class Engine<Make, Output, CaptureOutput = never> {
       before.options = options;
       return 1;
     }
-    const { destinations, counters, learning } = tables;
-    const bridge = new Bridge(memory, options, destinations, counters, learning, tables);
+    const { destinations, counters, learning, hostNews } = tables;
+    const bridge = new Bridge(memory, options, destinations, counters, learning, tables, hostNews);
     if (!before) tables.neighbours.forgetAll();
     if (before) {
       bridge.flood.set(before.flood);

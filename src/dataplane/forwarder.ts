@@ -5,6 +5,7 @@
 //      impair     where a port's cable is impaired: frames are lost, or held until `release`
 //      vlan       where a port is more than a trunk: which VLAN a frame is in
 //   3. learn      source address -> where it came from
+//      sight      what tells of a host's IP address goes to the control thread
 //   4. look up    destination address -> one target, or flood
 //      clamp      where a port asks for it: TCP SYNs offer segments that fit the way
 //   5. deliver    a copy for each target; mirrors get theirs
@@ -37,6 +38,7 @@ import { createInspect } from "./stages/inspect.ts";
 import { createLearn } from "./stages/learn.ts";
 import { createMirror } from "./stages/mirror.ts";
 import { createPolice } from "./stages/police.ts";
+import { createSight } from "./stages/sight.ts";
 import { createSnoop } from "./stages/snoop.ts";
 import { createSuppress } from "./stages/suppress.ts";
 import { createTooBig } from "./stages/too-big.ts";
@@ -99,7 +101,8 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   const { receiveMirrors, transmitMirrors } = tables;
   const { devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
-  const inspect = createInspect(tables, view);
+  const sight = createSight(tables, view);
+  const inspect = createInspect(tables, view, sight.note);
   const police = createPolice(tables);
   const loops = new Loops(tables.loops, view);
   const { touch, learn, lookUp } = createLearn(tables);
@@ -137,6 +140,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     if (tables.mirrorCount > 0) mirror.received(count);
     if (tables.hasLargeFdb) touch(count);
     learn(count, nowSeconds);
+    if (sight.noted() > 0) sight.tell();
     lookUp(count);
     if (tables.hasSuppressedPort) suppress.learn(count, nowSeconds);
     if (tables.hasClampedPort) clampMss(count);
@@ -161,6 +165,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
     const received = impair.releaseReceived();
     if (received > 0) {
       if (journal.isOpen) watch(received);
+      sight.noteHeld(received);
       pass(received);
       impair.forget();
     }

@@ -3,8 +3,11 @@
 
 import type { Impairment } from "./cables/impairment.ts";
 import type { DropReasonName } from "./drop-reason.ts";
+import type { DataplaneEvent } from "./events.ts";
 import type { OuterOptions } from "./outer-options.ts";
 import type { PortPolicy } from "./policy.ts";
+
+export type { DataplaneEvent };
 
 export interface BridgeSpec {
   readonly name: string;
@@ -280,6 +283,7 @@ export interface SwitchStatus {
   readonly mirrors: readonly MirrorStatus[];
   readonly vteps: readonly VtepStatus[];
   readonly underlay: UnderlayStatus;
+  readonly hosts: HostsStatus;
   readonly workers: readonly WorkerStatus[];
   /** Addresses that one worker could not tell another, the ring between them being full. */
   readonly learningDrops: number;
@@ -303,9 +307,48 @@ export interface StaticFdbSpec extends BoundAddress {
   readonly port: string;
 }
 
-export interface DataplaneEvent {
-  readonly level: "info" | "warn" | "error";
-  readonly message: string;
+export interface HostAddressRow {
+  /** IPv4 or IPv6. */
+  readonly address: string;
+  /** Who told of it. */
+  readonly by: readonly ("arp" | "nd" | "dhcp")[];
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  /** Another station that said to have it, and when that was noticed last; null = none. */
+  readonly conflict: { readonly mac: string; readonly timeMs: number } | null;
+}
+
+/** A station that a bridge knows, or knew an hour ago at most. Times are milliseconds since 1970. */
+export interface HostRow {
+  readonly bridge: string;
+  readonly vlan: number;
+  readonly mac: string;
+  readonly port: string;
+  readonly remote: string | null;
+  readonly vni: number | null;
+  readonly static: boolean;
+  /** As it calls itself by DHCP; null = not told. */
+  readonly name: string | null;
+  readonly addresses: readonly HostAddressRow[];
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  /** 0 while the bridge knows it. */
+  readonly goneMs: number;
+  readonly moves: number;
+  /** When it moved last, and from where; null = never. */
+  readonly lastMove: {
+    readonly timeMs: number;
+    readonly port: string;
+    readonly remote: string | null;
+  } | null;
+}
+
+export interface HostsStatus {
+  readonly present: number;
+  /** Hosts forgotten for lack of room. */
+  readonly evicted: number;
+  /** What happened to hosts and was not told, there being too much at once. */
+  readonly eventsLost: number;
 }
 
 /** A port, and the VTEP behind it that is meant. */
@@ -388,6 +431,8 @@ export interface Dataplane {
   /** Reads shared counters; never waits for a forwarding thread. */
   status(): SwitchStatus;
   fdb(): FdbRow[];
+  /** Every host that is known or was until lately. */
+  hosts(): HostRow[];
   /** Adds or replaces; false if the table is full or the port unknown. */
   addStaticFdb(entry: StaticFdbSpec): Promise<boolean>;
   delFdb(bridge: string, vlan: number, mac: string): Promise<boolean>;

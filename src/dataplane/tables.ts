@@ -10,6 +10,7 @@ import { DropRecorder, type DropRecordsMemory } from "./drop-records.ts";
 import { Drops } from "./drops.ts";
 import type { Learning } from "./fdb/learning.ts";
 import { FORM_ROWS, FRAME_WORDS, FRAMES_MAX, type PacketMemory, TransmitList } from "./frames.ts";
+import { type HostNewsMemory, HostNewsWriter } from "./host-news.ts";
 import { IngressTable } from "./ingress-table.ts";
 import { Journal } from "./journal.ts";
 import { BRIDGES_MAX, DEVICES_MAX, MIRRORS_MAX, PORTS_MAX } from "./limits.ts";
@@ -31,10 +32,11 @@ import {
 import { PortVlans } from "./port-vlans.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
-/** What a forwarding thread shares with the control thread; all but the first two also with the other forwarding threads. */
+/** What a forwarding thread shares with the control thread; all but the first three also with the other forwarding threads. */
 export interface SharedMemory {
   readonly counters: CountersMemory;
   readonly dropRecords: DropRecordsMemory;
+  readonly hostNews: HostNewsMemory;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly meters: MetersMemory;
@@ -51,6 +53,7 @@ export class Tables {
   readonly vteps: Int32Array;
   /** null where there is no other worker. */
   readonly learning: Learning | null;
+  readonly hostNews: HostNewsWriter;
   /** Rows of the batch in hand, and behind them those of its frames in other forms (stages/vlan.ts). */
   readonly frames = new Int32Array((FRAMES_MAX + FORM_ROWS) * FRAME_WORDS);
   readonly drops: Drops;
@@ -101,6 +104,7 @@ export class Tables {
     const recorder = new DropRecorder(memory.dropRecords, this.frames, packets.bytes, clock);
     this.drops = new Drops(this.frames, this.counters, recorder, this.journal);
     this.learning = learning;
+    this.hostNews = new HostNewsWriter(memory.hostNews, this.counters);
     this.destinations = new Int32Array(memory.destinations);
     this.vteps = new Int32Array(memory.vteps);
     this.meters = new Meters(memory.meters);

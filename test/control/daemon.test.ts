@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient } from "../../src/control/cli/client.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
+import { Events } from "../../src/control/events.ts";
 import { createLog } from "../../src/control/log.ts";
 import { RunningSwitch } from "../../src/control/running-switch.ts";
 import { createApi } from "../../src/control/server/api.ts";
@@ -195,7 +196,11 @@ describe("the end", () => {
 describe("what the data plane says", () => {
   test("goes to the log, one line an event", async () => {
     await harness.start();
-    harness.dataplane.emit({ level: "warn", message: "port br0/client1 is down: the socket is gone" });
+    harness.dataplane.emit({
+      type: "port_down",
+      level: "warn",
+      message: "port br0/client1 is down: the socket is gone",
+    });
     expect(harness.log).toMatch(/^\S+Z warn {2}port br0\/client1 is down: the socket is gone$/m);
   });
 });
@@ -217,10 +222,8 @@ describe("over HTTP", () => {
   });
   test("a body without bounds is refused", async () => {
     const running = await RunningSwitch.start(harness.dataplane, parseConfig(SCENARIO, "F"));
-    const api = createApi(
-      running,
-      createLog("silent", () => {}),
-    );
+    const log = createLog("silent", () => {});
+    const api = createApi(running, log, new Events(log));
     const text = "x".repeat(9 * 1024 * 1024);
     const body = JSON.stringify({ file: "F", text, dry_run: true });
     const response = await api.request("/v1/apply", { method: "POST", body });

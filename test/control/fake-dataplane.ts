@@ -13,6 +13,7 @@ import type {
   DropCounts,
   DroppedFrame,
   FdbRow,
+  HostRow,
   MirrorSpec,
   PortSpec,
   PortStatus,
@@ -39,6 +40,7 @@ export class FakeDataplane implements Dataplane {
   readonly captures: CaptureSpec[] = [];
   openCaptures = 0;
   capturesMax = 8;
+  hostRows: HostRow[] = [];
   alive = true;
   closed = false;
   workerCount = 1;
@@ -195,6 +197,7 @@ export class FakeDataplane implements Dataplane {
         drops: this.drops.get("underlay") ?? {},
       },
       workers: Array.from({ length: this.workerCount }, () => ({ alive: this.alive, receivePackets: 30 })),
+      hosts: { present: this.hostRows.length, evicted: 11, eventsLost: 12 },
       learningDrops: 0,
       workerRestarts: this.workerRestarts,
     };
@@ -213,6 +216,10 @@ export class FakeDataplane implements Dataplane {
 
   fdb(): FdbRow[] {
     return this.rows;
+  }
+
+  hosts(): HostRow[] {
+    return this.hostRows;
   }
 
   async addStaticFdb(entry: StaticFdbSpec): Promise<boolean> {

@@ -34,6 +34,7 @@ import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reas
 import { allocateDropRecords } from "../../src/dataplane/drop-records.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
+import { allocateHostNews, HostNewsReader } from "../../src/dataplane/host-news.ts";
 import { ANYONE } from "../../src/dataplane/ingress-table.ts";
 import { DESTINATIONS_MAX, PORTS_MAX } from "../../src/dataplane/limits.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
@@ -127,6 +128,8 @@ export class Lab {
   readonly dropRecords = allocateDropRecords();
   /** The wall's. */
   readonly clock = { seconds: 1_800_000_000, nanoseconds: 5 };
+  /** What the control thread would hear of hosts. */
+  readonly hostNews: HostNewsReader;
   nowSeconds = 1000;
   /** Soon to wrap. */
   private nowUs = 0x7fff_ffff - 5000;
@@ -152,8 +155,10 @@ export class Lab {
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
       listeners: allocateListeners(),
+      hostNews: allocateHostNews(),
     };
     this.counters = new Float64Array(memory.counters);
+    this.hostNews = new HostNewsReader(memory.hostNews);
     this.destinations = new Int32Array(memory.destinations);
     this.engine = new Engine(memory, arena, {
       device: (_index, make, tables) => make.attach(tables),

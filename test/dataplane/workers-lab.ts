@@ -16,6 +16,7 @@ import { allocateDropRecords } from "../../src/dataplane/drop-records.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/fdb/learning.ts";
+import { allocateHostNews } from "../../src/dataplane/host-news.ts";
 import { allocateListeners } from "../../src/dataplane/listeners.ts";
 import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
@@ -160,6 +161,7 @@ export class WorkersLab {
       loops: allocateLoops(),
       neighbours: allocateNeighbours(),
       listeners: allocateListeners(),
+      hostNews: allocateHostNews(),
     };
     const engine = new Engine<MemoryDevice, never>(
       { ...shared, dropRecords: allocateDropRecords() },

@@ -42,7 +42,7 @@ interface Answer {
   readonly text: string;
 }
 
-interface Daemon {
+export interface Daemon {
   readonly socketPath: string;
   readonly answerMs: number;
 }
@@ -67,7 +67,8 @@ function send(daemon: Daemon, method: Method, path: string, body: unknown): Prom
   });
 }
 
-function failureSentence({ socketPath, answerMs }: Daemon, error: NodeJS.ErrnoException): string {
+/** What went wrong on the way to the daemon, for people. */
+export function failureSentence({ socketPath, answerMs }: Daemon, error: NodeJS.ErrnoException): string {
   if (error.code === "ENOENT" || error.code === "ECONNREFUSED") {
     return `no daemon answers at ${socketPath}; start one with vxswitch run --config FILE, or name its socket with --socket`;
   }
@@ -80,7 +81,8 @@ function failureSentence({ socketPath, answerMs }: Daemon, error: NodeJS.ErrnoEx
   return `the daemon at ${socketPath} cannot be asked: ${error.message}`;
 }
 
-function errorIn(text: string): string | null {
+/** The sentence in an answer that is a refusal. */
+export function errorIn(text: string): string | null {
   try {
     const { error } = JSON.parse(text) as { error?: unknown };
     return typeof error === "string" ? error : null;

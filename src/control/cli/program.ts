@@ -8,6 +8,7 @@ import { registerApply } from "./commands/apply.ts";
 import { registerCheck } from "./commands/check.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerEvents } from "./commands/events.ts";
 import { registerFdb } from "./commands/fdb.ts";
 import { registerMirror } from "./commands/mirror.ts";
 import { registerPort } from "./commands/port.ts";
@@ -46,6 +47,7 @@ export function createProgram(io: Io): Command {
   registerFdb(program, io);
   registerMirror(program, io);
   registerApply(program, io);
+  registerEvents(program, io);
   registerDoctor(program, io);
   registerLab(program);
   registerCompletion(program, io);

@@ -7,10 +7,13 @@ import { parseConfig } from "../config/file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../config/limits.ts";
 import { printConfig } from "../config/print.ts";
 import { addThing, delThing, setMirror, setPort } from "../edits.ts";
+import type { Events } from "../events.ts";
 import type { Log } from "../log.ts";
 import { Refusal, sentenceOf } from "../refusal.ts";
 import type { Outcome, RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
+import { addEventStream } from "./event-stream.ts";
+import { hostView } from "./host-view.ts";
 import { dropViews, fdbView, overview } from "./views.ts";
 
 /** A file as a JSON string, every character escaped in two, and some room for the rest. */
@@ -22,11 +25,12 @@ const fdbBody = z.strictObject({ port: z.string(), vlan: z.number() });
 const flushBody = z.strictObject({ port: z.string().nullable() });
 
 /** The application behind the control socket. */
-export function createApi(running: RunningSwitch, log: Log): Hono {
+export function createApi(running: RunningSwitch, log: Log, events: Events): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge }));
   addReads(app, running);
-  addChanges(app, running, log);
+  addEventStream(app, events);
+  addChanges(app, running, events);
   addFdbChanges(app, running, log);
   app.notFound((c) => c.json({ error: `there is no ${c.req.method} ${c.req.path}` }, 404));
   app.onError((error, c) => {
@@ -50,14 +54,15 @@ function addReads(app: Hono, running: RunningSwitch): void {
   app.get("/v1/vteps", (c) => c.json(view().vteps));
   app.get("/v1/drops", (c) => c.json(dropViews(dataplane.status())));
   app.get("/v1/fdb", (c) => c.json(dataplane.fdb().map(fdbView)));
+  app.get("/v1/hosts", (c) => c.json(dataplane.hosts().map(hostView)));
   app.get("/v1/config", (c) => c.json({ config: running.config, yaml: printConfig(running.config) }));
 }
 
-function addChanges(app: Hono, running: RunningSwitch, log: Log): void {
+function addChanges(app: Hono, running: RunningSwitch, events: Events): void {
   const port = "/v1/bridges/:bridge/ports/:name";
   const mirror = "/v1/bridges/:bridge/mirrors/:name";
   const answer = (c: Context, outcome: Outcome) => {
-    logOutcome(log, outcome);
+    events.changed("apply", "the running configuration was changed", outcome);
     return c.json(outcome);
   };
   app.post("/v1/apply", async (c) => {
@@ -119,10 +124,4 @@ async function body<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new Refusal(`the body of the request is not what is expected: ${z.prettifyError(result.error)}`);
-}
-
-/** Says in the log what was changed and what of it does not work. */
-export function logOutcome(log: Log, { changes, warnings }: Outcome): void {
-  for (const line of changes) log.info(line);
-  for (const line of warnings) log.warn(line);
 }

@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 const REQUEST_MS_MAX = 10_000;
 const HEADERS_MS_MAX = 5_000;
 const IDLE_MS_MAX = 5_000;
+const LAST_WORDS_MS_MAX = 500;
 const HEADER_BYTES_MAX = 8192;
 const CONNECTIONS_MAX = 64;
 
@@ -38,10 +39,14 @@ export function listening(server: Server, listen: () => void, log: Log): Promise
   });
 }
 
-/** Stops listening and ends what connections there are. */
+/** Stops listening and ends what connections there are, after a moment for those that are being answered. */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
+    const timer = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS_MAX);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
   });
 }

@@ -25,18 +25,24 @@ export interface FdbEntry {
 export function readEntries(slots: Int32Array, stamps: Float64Array): FdbEntry[] {
   const entries: FdbEntry[] = [];
   for (let at = 0; at < slots.length; at += SLOT_WORDS) {
-    const key = slots[at + SLOT_KEY];
-    if (key === 0) continue;
-    const seen = slots[at + SLOT_SEEN];
-    entries.push({
-      vlan: (key >>> 16) & 0xfff,
-      macHigh: key & 0xffff,
-      macLow: slots[at + SLOT_LOW],
-      destination: slots[at + SLOT_DESTINATION],
-      lastSeenSeconds: seen === STATIC_SEEN ? 0 : seen,
-      static: seen === STATIC_SEEN,
-      stamp: stamps[at >> SLOT_SHIFT],
-    });
+    const entry = readEntry(slots, stamps, at);
+    if (entry !== null) entries.push(entry);
   }
   return entries;
+}
+
+/** The entry of a slot, `at` being its first word; null if it is empty, or `at` negative. */
+export function readEntry(slots: Int32Array, stamps: Float64Array, at: number): FdbEntry | null {
+  if (at < 0 || slots[at + SLOT_KEY] === 0) return null;
+  const key = slots[at + SLOT_KEY];
+  const seen = slots[at + SLOT_SEEN];
+  return {
+    vlan: (key >>> 16) & 0xfff,
+    macHigh: key & 0xffff,
+    macLow: slots[at + SLOT_LOW],
+    destination: slots[at + SLOT_DESTINATION],
+    lastSeenSeconds: seen === STATIC_SEEN ? 0 : seen,
+    static: seen === STATIC_SEEN,
+    stamp: stamps[at >> SLOT_SHIFT],
+  };
 }

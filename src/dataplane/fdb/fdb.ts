@@ -13,9 +13,10 @@
 import * as counterLayout from "../counters.ts";
 import { bridgeCounter } from "../counters.ts";
 import * as destinationLayout from "../destinations.ts";
+import type { HostNewsWriter } from "../host-news.ts";
 import * as policy from "../policy.ts";
 import { OPEN_TABLES, type PolicyTables } from "../policy.ts";
-import { type FdbEntry, readEntries } from "./fdb-entries.ts";
+import { type FdbEntry, readEntries, readEntry } from "./fdb-entries.ts";
 import * as lists from "./fdb-lists.ts";
 import { PortLists } from "./fdb-lists.ts";
 import * as memoryLayout from "./fdb-memory.ts";
@@ -64,10 +65,11 @@ export class Fdb {
   private readonly counterAt: number;
   private readonly learning: Learning | null;
   private readonly policies: PolicyTables;
+  private readonly hostNews: HostNewsWriter | null;
 
   /**
    * `destinations` tells an entry's port; `counters` takes learnt, moved, expired, evicted; `learning` is told what frames
-   * taught, null where there is no other worker.
+   * taught, null where there is no other worker; `hostNews` of what is new in it.
    */
   constructor(
     memory: FdbMemory,
@@ -75,6 +77,7 @@ export class Fdb {
     counters: Float64Array,
     learning: Learning | null = null,
     policies: PolicyTables = OPEN_TABLES,
+    hostNews: HostNewsWriter | null = null,
   ) {
     const { header, stamps, slots, lists } = viewsOf(memory);
     this.bridge = memory.bridge;
@@ -90,6 +93,7 @@ export class Fdb {
     this.counterAt = bridgeCounter(memory.bridge);
     this.learning = learning;
     this.policies = policies;
+    this.hostNews = hostNews;
   }
 
   get entryCount(): number {
@@ -122,6 +126,11 @@ export class Fdb {
     }
   }
 
+  /** The entry of an address, for a reader in any thread; null if there is none, or it is being moved about. */
+  entryOf(key: number, low: number): FdbEntry | null {
+    return readEntry(this.slots, this.stamps, this.find(key, low) << SLOT_SHIFT);
+  }
+
   /** Notes that an address was seen at a destination. False if it is bound elsewhere. */
   learn(key: number, low: number, destination: number, nowSeconds: number): boolean {
     const slots = this.slots;
@@ -136,7 +145,7 @@ export class Fdb {
     }
     if (!this.makeRoom(destination)) return true;
     const slot = this.insert(key, low, destination, nowSeconds);
-    this.counters[this.counterAt + FDB_LEARNED]++;
+    this.count(FDB_LEARNED, slot);
     if (this.learning !== null) this.tell(slot, true);
     return true;
   }
@@ -181,11 +190,8 @@ export class Fdb {
 
   /** Forgets the static entry that binds an address to a destination, if there is one. */
   removeStatic(key: number, low: number, destination: number): void {
-    const slot = this.find(key, low);
-    if (slot === NONE) return;
-    const at = slot << SLOT_SHIFT;
-    if (this.slots[at + SEEN] === STATIC_SEEN && this.slots[at + DESTINATION] === destination)
-      this.delete(slot);
+    const entry = this.entryOf(key, low);
+    if (entry?.static && entry.destination === destination) this.remove(key, low);
   }
 
   /** Forgets the oldest learnt entries of a port until it has no more than `count`. */
@@ -274,7 +280,7 @@ export class Fdb {
     if (this.isBoundElsewhere(slot, destination)) return false;
     if (this.slots[at + SEEN] === STATIC_SEEN) return true;
     const placed = this.place(slot, destination, nowSeconds);
-    if (before !== destination) this.counters[this.counterAt + FDB_MOVED]++;
+    if (before !== destination) this.count(FDB_MOVED, placed);
     if (this.learning !== null) this.tell(placed, before !== destination);
     return true;
   }
@@ -301,6 +307,12 @@ export class Fdb {
     const low = this.slots[at + LOW];
     this.trimPort(to, max);
     return this.find(key, low);
+  }
+
+  /** Something new stands in a slot: the control thread is to know. */
+  private count(counter: number, slot: number): void {
+    this.counters[this.counterAt + counter]++;
+    this.hostNews?.tellLearnt(this.bridge, this.slots, slot << SLOT_SHIFT);
   }
 
   private tell(slot: number, isNew: boolean): void {

@@ -1,7 +1,8 @@
-// A bounded queue of learning events from one worker to another: one writer, one reader, in shared memory, so it outlives
-// a crash of either. An event is eight doubles, which is a cache line:
+// A bounded queue of learning events from one worker to another (record-ring.ts). An event is eight doubles, which is a
+// cache line:
 //
 //   | stamp | bridge | FDB key | MAC low | destination | last seen | - | - |
+import { allocateRecordRing, RecordReader, type RecordRingMemory, RecordWriter } from "../record-ring.ts";
 
 export const EVENT_STAMP = 0;
 export const EVENT_BRIDGE = 1;
@@ -9,44 +10,30 @@ export const EVENT_KEY = 2;
 export const EVENT_LOW = 3;
 export const EVENT_DESTINATION = 4;
 export const EVENT_SEEN_SECONDS = 5;
-const EVENT_WORDS = 8;
+const EVENT_SHIFT = 3;
 
 /** Some twenty batches in which every frame has a new source address. */
 export const EVENTS_MAX = 4096;
-const EVENT_MASK = EVENTS_MAX - 1;
 
-/** Positions only grow (modulo 2^32); the difference is what waits. Each has a cache line of its own. */
-const HEAD = 0;
-const TAIL = 16;
-const CONTROL_BYTES = 128;
-
-export interface LearningRingMemory {
-  readonly control: SharedArrayBuffer;
-  readonly events: SharedArrayBuffer;
-}
+export type LearningRingMemory = RecordRingMemory;
 
 export function allocateLearningRing(): LearningRingMemory {
-  return {
-    control: new SharedArrayBuffer(CONTROL_BYTES),
-    events: new SharedArrayBuffer(EVENTS_MAX * EVENT_WORDS * Float64Array.BYTES_PER_ELEMENT),
-  };
+  return allocateRecordRing(EVENTS_MAX, Float64Array.BYTES_PER_ELEMENT << EVENT_SHIFT);
 }
 
 /** The end of the worker that tells. */
 export class LearningWriter {
-  private readonly control: Int32Array;
+  private readonly ring: RecordWriter;
   private readonly events: Float64Array;
-  private tail: number;
 
   constructor(memory: LearningRingMemory) {
-    this.control = new Int32Array(memory.control);
-    this.events = new Float64Array(memory.events);
-    this.tail = Atomics.load(this.control, TAIL);
+    this.ring = new RecordWriter(memory, EVENTS_MAX);
+    this.events = new Float64Array(memory.records);
   }
 
   /** Events that the reader has not taken yet. */
   get waiting(): number {
-    return (this.tail - Atomics.load(this.control, HEAD)) >>> 0;
+    return this.ring.waiting;
   }
 
   /** False if there is no room. */
@@ -58,17 +45,17 @@ export class LearningWriter {
     destination: number,
     seenSeconds: number,
   ): boolean {
-    if (this.waiting >= EVENTS_MAX) return false;
+    const record = this.ring.claim();
+    if (record < 0) return false;
     const { events } = this;
-    const at = (this.tail & EVENT_MASK) * EVENT_WORDS;
+    const at = record << EVENT_SHIFT;
     events[at + EVENT_STAMP] = stamp;
     events[at + EVENT_BRIDGE] = bridge;
     events[at + EVENT_KEY] = key;
     events[at + EVENT_LOW] = low;
     events[at + EVENT_DESTINATION] = destination;
     events[at + EVENT_SEEN_SECONDS] = seenSeconds;
-    this.tail = (this.tail + 1) | 0;
-    Atomics.store(this.control, TAIL, this.tail);
+    this.ring.publish();
     return true;
   }
 }
@@ -76,24 +63,20 @@ export class LearningWriter {
 /** The end of the worker that hears: `next` walks the waiting events, `release` gives the walked ones back. */
 export class LearningReader {
   readonly events: Float64Array;
-  private readonly control: Int32Array;
-  private position: number;
+  private readonly ring: RecordReader;
 
   constructor(memory: LearningRingMemory) {
-    this.control = new Int32Array(memory.control);
-    this.events = new Float64Array(memory.events);
-    this.position = Atomics.load(this.control, HEAD);
+    this.ring = new RecordReader(memory, EVENTS_MAX);
+    this.events = new Float64Array(memory.records);
   }
 
   /** The next event as the index of its first word in `events`, or -1 when none waits. */
   next(): number {
-    if (this.position === Atomics.load(this.control, TAIL)) return -1;
-    const at = (this.position & EVENT_MASK) * EVENT_WORDS;
-    this.position = (this.position + 1) | 0;
-    return at;
+    const record = this.ring.next();
+    return record < 0 ? -1 : record << EVENT_SHIFT;
   }
 
   release(): void {
-    Atomics.store(this.control, HEAD, this.position);
+    this.ring.release();
   }
 }

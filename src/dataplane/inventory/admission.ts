@@ -4,8 +4,9 @@
 import { type Address, formatAddress, isWithin } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import { portCounter, RX_PACKETS } from "../counters.ts";
+import { vtepAdmitted, vtepByGroup, vtepRefused, vtepRemoved } from "../events.ts";
 import type { Newcomer } from "../newcomers.ts";
-import type { AnySpec, VxlanPortSpec } from "../spec.ts";
+import type { AnySpec, DataplaneEvent, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import type { AllCounters } from "./all-counters.ts";
 import { textOf } from "./explain.ts";
@@ -25,7 +26,7 @@ export interface AdmissionOptions {
   readonly ports: Ports;
   readonly counters: AllCounters;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
-  readonly onEvent: (level: "info" | "warn", message: string) => void;
+  readonly onEvent: (event: DataplaneEvent) => void;
   /** Destinations at which a bridge (its index) has learnt addresses. */
   readonly learntAt: (bridge: number) => ReadonlySet<number>;
 }
@@ -76,7 +77,7 @@ export class Admission {
       const end = this.options.ports.ends.add(port, remote, false);
       await this.options.send([addEndCommand(port, end)]);
     } catch (error) {
-      this.refuse(`${nameOf(port)} sends to ${formatAddress(remote.words)} by its group: ${textOf(error)}`);
+      this.refuse(vtepByGroup(port.spec, formatAddress(remote.words), textOf(error)));
     }
   }
 
@@ -85,11 +86,11 @@ export class Admission {
     const name = `${spec.name}-${address.replaceAll(":", "-")}`;
     const reason = this.refusalOf(spec, spec.any as AnySpec, remote, name);
     if (reason !== "") {
-      this.refuse(`${nameOf(hub)} does not take in ${address}: ${reason}`);
+      this.refuse(vtepRefused(hub.spec, address, reason));
       return false;
     }
     await this.options.ports.add(hub.bridge, childOf(spec, name, [address]));
-    this.options.onEvent("info", `port ${spec.bridge}/${name} is made: its VTEP has sent to ${spec.name}`);
+    this.options.onEvent(vtepAdmitted({ bridge: spec.bridge, name }, spec.name, address));
     return true;
   }
 
@@ -102,10 +103,10 @@ export class Admission {
     return ports.hasRoom ? "" : "there are as many ports as there can be";
   }
 
-  private refuse(message: string): void {
-    if (this.refusals.has(message) || this.refusals.size >= REFUSALS_MAX) return;
-    this.refusals.add(message);
-    this.options.onEvent("warn", message);
+  private refuse(event: DataplaneEvent): void {
+    if (this.refusals.has(event.message) || this.refusals.size >= REFUSALS_MAX) return;
+    this.refusals.add(event.message);
+    this.options.onEvent(event);
   }
 
   /** Of a group, those behind whom no address is known any more. */
@@ -136,7 +137,7 @@ export class Admission {
         this.activity.set(port, { received, sinceMs: nowMs });
       else if (idleMs > 0 && nowMs - before.sinceMs >= idleMs) {
         await this.options.ports.del(port.spec.bridge, port.spec.name);
-        this.options.onEvent("info", `port ${nameOf(port)} is removed: silent for ${idleMs / 1000} s`);
+        this.options.onEvent(vtepRemoved(port.spec, idleMs / 1000));
         isOther = true;
       }
     }
@@ -144,8 +145,4 @@ export class Admission {
     for (const port of this.activity.keys()) if (!ports.has(port)) this.activity.delete(port);
     return isOther;
   }
-}
-
-function nameOf({ spec }: Port): string {
-  return `${spec.bridge}/${spec.name}`;
 }

@@ -12,9 +12,11 @@ import {
   DESTINATION_UDP_PORT,
   DESTINATION_VNI,
 } from "../destinations.ts";
+import { vtepDown, vtepUp } from "../events.ts";
 import { openRouteKernel } from "../io/next-hop.ts";
 import { DESTINATIONS_MAX } from "../limits.ts";
 import { fixedMarks } from "../outer-options.ts";
+import type { DataplaneEvent } from "../spec.ts";
 import { overheadBytes } from "../wire/vxlan.ts";
 import { IndexPool } from "./index-pool.ts";
 import { NextHops } from "./next-hops.ts";
@@ -33,10 +35,14 @@ export class Ends {
   private readonly indices = new IndexPool("destinations", 0, DESTINATIONS_MAX);
   private readonly owners = new Map<number, { readonly port: Port; readonly end: End }>();
 
-  constructor(destinations: Int32Array, isFast: boolean) {
+  constructor(destinations: Int32Array, isFast: boolean, onEvent: (event: DataplaneEvent) => void) {
     this.destinations = destinations;
     this.paths = new Paths(destinations, isFast);
     this.hops.onChange((destination) => this.refreshPath(destination));
+    this.hops.onReach((remote, isReached) => {
+      const vtep = formatAddress(remote.words);
+      onEvent(isReached ? vtepUp(vtep) : vtepDown(vtep));
+    });
   }
 
   get hasRoom(): boolean {

@@ -3,10 +3,11 @@
 import { monotonicMs } from "../clock.ts";
 import { type CountersMemory, MIRROR_COUNTERS, mirrorCounter } from "../counters.ts";
 import type { MirrorCommand } from "../engine.ts";
+import { mirrorDown, mirrorLoses, mirrorUp, threadCrashed } from "../events.ts";
 import { WakeUp } from "../io/poller.ts";
 import { allocateRecordQueue, type RecordQueueMemory } from "../io/record-queue.ts";
 import { MIRRORS_MAX } from "../limits.ts";
-import type { MirrorSpec, PortSpec } from "../spec.ts";
+import type { DataplaneEvent, MirrorSpec, PortSpec } from "../spec.ts";
 import type { SinkOutput } from "../threads/forwarding-worker.ts";
 import type { MirrorNews, MirrorReply, MirrorRequest, MirrorWorkerData } from "../threads/mirror-worker.ts";
 import { SupervisedThread } from "../threads/supervised-thread.ts";
@@ -35,7 +36,7 @@ export interface MirrorsOptions {
   readonly outputCounters: CountersMemory;
   readonly ports: Ports;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
-  readonly onEvent: (level: "info" | "warn" | "error", message: string) => void;
+  readonly onEvent: (event: DataplaneEvent) => void;
 }
 
 export class Mirrors {
@@ -56,10 +57,7 @@ export class Mirrors {
       ping: null,
       onNews: ({ index, error }) => this.outputRefused(index, error),
       onCrash: (error, pauseMs) =>
-        options.onEvent(
-          "error",
-          `the mirror thread crashed (${textOf(error)}); it starts again in ${pauseMs} ms`,
-        ),
+        options.onEvent(threadCrashed("the mirror thread", textOf(error), pauseMs)),
     });
   }
 
@@ -149,13 +147,12 @@ export class Mirrors {
     }
     if (refusal !== "") {
       output?.close();
-      if (mirror.reason !== refusal) {
-        this.options.onEvent("warn", `mirror ${spec.bridge}/${spec.name} is down: ${refusal}`);
-      }
+      if (mirror.reason !== refusal) this.options.onEvent(mirrorDown(spec, refusal));
       mirror.reason = refusal;
       mirror.retry.failed(monotonicMs());
       return;
     }
+    if (mirror.reason !== "") this.options.onEvent(mirrorUp(spec));
     mirror.reason = "";
     mirror.output = output;
     await this.options.send(this.commands());
@@ -183,7 +180,7 @@ export class Mirrors {
   private outputRefused(index: number, error: string): void {
     for (const { spec, index: of } of this.mirrors.values()) {
       if (of !== index) continue;
-      this.options.onEvent("warn", `mirror ${spec.bridge}/${spec.name} loses frames: ${error}`);
+      this.options.onEvent(mirrorLoses(spec, error));
     }
   }
 }

@@ -31,6 +31,7 @@ export class NextHops {
   private readonly ways = new Map<string, Way>();
   private readonly byDestination = new Map<number, Way>();
   private readonly listeners: ((destination: number) => void)[] = [];
+  private readonly reachListeners: ((remote: Address, isReached: boolean) => void)[] = [];
   private restUntilMs = 0;
   /** Whose turn it is to be asked again. */
   private turn = this.ways.values();
@@ -77,6 +78,11 @@ export class NextHops {
     this.listeners.push(listener);
   }
 
+  /** Calls back when the kernel finds a way to a remote that it had none to, or loses the one that it had. */
+  onReach(listener: (remote: Address, isReached: boolean) => void): void {
+    this.reachListeners.push(listener);
+  }
+
   /** Asks again if the kernel has announced anything; a tenth of the time at most goes into that. */
   look(nowMs = monotonicMs()): void {
     if (nowMs < this.restUntilMs || !this.kernel.hasChanged()) return;
@@ -117,7 +123,10 @@ export class NextHops {
   }
 
   private refreshWay(way: Way): void {
+    const wasReached = way.pathMtuBytes > 0;
     if (!this.ask(way)) return;
+    const isReached = way.pathMtuBytes > 0;
+    if (isReached !== wasReached) for (const listener of this.reachListeners) listener(way.remote, isReached);
     for (const destination of way.destinations) {
       for (const listener of this.listeners) listener(destination);
     }

@@ -3,10 +3,11 @@
 import { parseAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
+import { mtuStays, portDown, portQuarantined, portReleased, portUp } from "../events.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
 import { DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
 import type { Listeners } from "../listeners.ts";
-import type { AnySpec, PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
+import type { AnySpec, DataplaneEvent, PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../wire/vxlan.ts";
 import type { AllCounters } from "./all-counters.ts";
@@ -47,7 +48,7 @@ export interface PortsOptions {
   readonly isFast: boolean;
   readonly listeners: Listeners;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
-  readonly onEvent: (level: "info" | "warn", message: string) => void;
+  readonly onEvent: (event: DataplaneEvent) => void;
 }
 
 export class Ports {
@@ -66,7 +67,7 @@ export class Ports {
     const { bufferBytes, workers, sourcePorts } = options;
     this.underlays = new Underlays(this.deviceIndices, bufferBytes, workers, sourcePorts);
     this.groups = new Groups(this.deviceIndices, this.underlays, bufferBytes, workers);
-    this.ends = new Ends(options.destinations, options.isFast);
+    this.ends = new Ends(options.destinations, options.isFast, options.onEvent);
     this.timer = setInterval(() => this.ends.hops.look(), LOOK_EVERY_MS);
     this.timer.unref();
     this.rings = new Rings({ ...options, deviceIndices: this.deviceIndices, enabled: options.isFast });
@@ -171,7 +172,7 @@ export class Ports {
   async quarantine(port: Port, reason: string, forMs: number, evidence: LoopEvidence): Promise<void> {
     port.quarantine.begin(monotonicMs(), forMs, evidence);
     port.reason = `quarantined for ${Math.round(forMs / 1000)} s, ${reason}`;
-    this.options.onEvent("warn", `port ${port.spec.bridge}/${port.spec.name} is ${port.reason}`);
+    this.options.onEvent(portQuarantined(port.spec, port.reason));
     this.ends.writeDevices(port);
     const flush = { op: "fdb-flush", bridge: port.bridge, port: null, statics: false } as const;
     await this.options.send([...addPortCommands(port), flush]);
@@ -266,7 +267,7 @@ export class Ports {
   private async endQuarantine(port: Port): Promise<void> {
     port.quarantine.end();
     if (port.opened !== null) port.reason = this.ends.noWay(port);
-    this.options.onEvent("info", `port ${port.spec.bridge}/${port.spec.name} is quarantined no longer`);
+    this.options.onEvent(portReleased(port.spec));
     this.ends.writeDevices(port);
     await this.options.send(addPortCommands(port));
   }
@@ -296,14 +297,11 @@ export class Ports {
     const noWay = this.ends.noWay(port);
     if (quarantine.isOn || noWay === reason) return;
     port.reason = noWay;
-    if (noWay === "") this.options.onEvent("info", `port ${spec.bridge}/${spec.name} is up again`);
-    else this.options.onEvent("warn", `port ${spec.bridge}/${spec.name} is down: ${noWay}`);
+    this.options.onEvent(noWay === "" ? portUp(spec) : portDown(spec, noWay));
   }
 
   private fail(port: Port, reason: string): void {
-    if (port.reason !== reason) {
-      this.options.onEvent("warn", `port ${port.spec.bridge}/${port.spec.name} is down: ${reason}`);
-    }
+    if (port.reason !== reason) this.options.onEvent(portDown(port.spec, reason));
     port.reason = reason;
     port.retry.failed(monotonicMs());
     this.ends.writeAll(port);
@@ -379,7 +377,7 @@ export class Ports {
     try {
       bringUp(spec.name, mtuBytes);
     } catch (error) {
-      this.options.onEvent("warn", `the MTU of ${spec.name} stays ${opened.mtuBytes}: ${textOf(error)}`);
+      this.options.onEvent(mtuStays(spec, opened.mtuBytes, textOf(error)));
       return;
     }
     opened.mtuBytes = mtuBytes;

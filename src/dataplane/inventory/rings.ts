@@ -4,8 +4,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
+import { ringClosed, ringOpened, ringRefused } from "../events.ts";
 import { Classifier, DeviceRings } from "../io/ring.ts";
 import { RINGS_MAX, VTEPS_MAX } from "../limits.ts";
+import type { DataplaneEvent } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { VTEP_ADDRESS, VTEP_DEVICE, VTEP_PORT, VTEP_WORDS } from "../vteps.ts";
 import { explainRing } from "./explain.ts";
@@ -59,7 +61,7 @@ export interface RingsOptions {
   readonly workers: number;
   readonly enabled: boolean;
   readonly send: (commands: readonly ForwardingCommand[]) => Promise<unknown>;
-  readonly onEvent: (level: "info" | "warn", message: string) => void;
+  readonly onEvent: (event: DataplaneEvent) => void;
 }
 
 export class Rings {
@@ -152,7 +154,7 @@ export class Rings {
     this.refusals.delete(ifindex);
     this.rings.set(ifindex, ring);
     await this.options.send([ringCommand(ring)]);
-    this.options.onEvent("info", `datagrams are received by ring on ${deviceName}`);
+    this.options.onEvent(ringOpened(deviceName));
   }
 
   /** Takes what a ring needs, all or nothing. */
@@ -177,10 +179,7 @@ export class Rings {
     this.refusals.set(ifindex, refusal);
     if (known?.why === why) return;
     refusal.why = why;
-    this.options.onEvent(
-      "warn",
-      `no receive ring on ${deviceName}: ${why}; its datagrams take the UDP socket`,
-    );
+    this.options.onEvent(ringRefused(deviceName, why));
   }
 
   private async close(ring: Ring, why: string): Promise<void> {
@@ -193,7 +192,7 @@ export class Rings {
     ring.rings.close();
     this.options.deviceIndices.give(ring.device);
     this.rooms.give(ring.room);
-    this.options.onEvent("info", `datagrams are no longer received by ring on ${ring.deviceName}: ${why}`);
+    this.options.onEvent(ringClosed(ring.deviceName, why));
   }
 
   private take(vtep: RingVtep, underlay: number): void {

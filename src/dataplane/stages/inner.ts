@@ -30,10 +30,16 @@ const UDP_CSUM_OFFSET = 6;
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_IPV6 = 0x86dd;
+const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_SERVICE_VLAN = 0x88a8;
 export const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
+const PROTOCOL_ICMPV6 = 58;
+const ND_BYTES = 24;
+/** Ports 67 and 68, either way (RFC 2131), and six beside them: whoever reads the frame looks closer. */
+const DHCP_PORTS = (64 << 16) | 64;
+const DHCP_MASK = ~((7 << 16) | 7);
 /** "More fragments" and the fragment offset (RFC 791 section 3.1). */
 const FRAGMENT_MASK = 0x3fff;
 /** The two lowest bits of a TOS or traffic class (RFC 3168 section 5), and where they stand in an IP header's first word. */
@@ -52,8 +58,15 @@ export interface InnerReader {
   readInner(at: number, headerBytes: number, infer: boolean): boolean;
 }
 
+/** Takes the row (its first word) of a frame that may tell which IP address a host has: ARP, neighbour discovery, DHCP. */
+export type SightNote = (at: number) => void;
+
 /** `view` is over the arena that the rows of `frames` point into. */
-export function createInnerReader(frames: Int32Array, view: DataView): InnerReader {
+export function createInnerReader(
+  frames: Int32Array,
+  view: DataView,
+  sight: SightNote = () => {},
+): InnerReader {
   function ethernetHeader(offset: number, length: number): number {
     let type = view.getUint16(offset + 12);
     if (type !== ETHERTYPE_VLAN && type !== ETHERTYPE_SERVICE_VLAN) return ETHERNET_HEADER_BYTES;
@@ -71,6 +84,7 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
     const type = view.getUint16(offset + headerBytes - 2);
     if (type === ETHERTYPE_IPV4) return readIpv4(at, offset, length, headerBytes, infer);
     if (type === ETHERTYPE_IPV6) return readIpv6(at, offset, length, headerBytes, infer);
+    if (type === ETHERTYPE_ARP) sight(at);
     frames[at + FRAME_FLOW] = mix(
       view.getInt32(offset + 2) ^
         view.getInt32(offset + 8) ^
@@ -99,9 +113,9 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
       frames[at + FRAME_FLOW] = mix(source ^ target ^ protocol);
       return true;
     }
-    frames[at + FRAME_FLOW] = mix(
-      source ^ target ^ protocol ^ Math.imul(view.getInt32(ip + headerBytes), 0x9e3779b1),
-    );
+    const ports = view.getInt32(ip + headerBytes);
+    if ((ports & DHCP_MASK) === DHCP_PORTS && protocol === PROTOCOL_UDP) sight(at);
+    frames[at + FRAME_FLOW] = mix(source ^ target ^ protocol ^ Math.imul(ports, 0x9e3779b1));
     if (infer && l3 + totalBytes === length) {
       const sum =
         (source >>> 16) + (source & 0xffff) + (target >>> 16) + (target & 0xffff) + protocol + l4Bytes;
@@ -123,6 +137,7 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
     for (let word = 8; word < IPV6_HEADER_BYTES; word += 4)
       hash = Math.imul(hash, 31) ^ view.getInt32(ip + word);
     if (!hasPorts(protocol, l4Bytes)) {
+      if (protocol === PROTOCOL_ICMPV6 && l4Bytes >= ND_BYTES && isNd(ip)) sight(at);
       frames[at + FRAME_FLOW] = mix(hash);
       return true;
     }
@@ -133,6 +148,12 @@ export function createInnerReader(frames: Int32Array, view: DataView): InnerRead
       inferOffload(at, offset, l3 + IPV6_HEADER_BYTES, protocol, sum, GSO_TCPV6);
     }
     return true;
+  }
+
+  /** A neighbour solicitation or advertisement (RFC 4861 section 4), types 135 and 136. */
+  function isNd(ip: number): boolean {
+    const type = view.getUint8(ip + IPV6_HEADER_BYTES);
+    return type === 135 || type === 136;
   }
 
   function rememberEcn(at: number, tos: number): void {

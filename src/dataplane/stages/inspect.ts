@@ -8,7 +8,7 @@ import * as layout from "../frames.ts";
 import type { Tables } from "../tables.ts";
 import { isMulticast } from "../wire/mac.ts";
 import * as innerLayout from "./inner.ts";
-import { createInnerReader } from "./inner.ts";
+import { createInnerReader, type SightNote } from "./inner.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { RX_BYTES, RX_PACKETS } = counterLayout;
@@ -30,10 +30,14 @@ const { ETHERNET_HEADER_BYTES } = innerLayout;
 
 const { ecn_invalid, inner_malformed, offload_invalid, source_mac_invalid } = Drop;
 
-/** Returns the stage. `infer`: the device told nothing about offloads, so the headers must. */
-export function createInspect(tables: Tables, view: DataView): (count: number, infer: boolean) => void {
+/** Returns the stage. `infer`: the device told nothing about offloads, so the headers must. `sight` as in readers. */
+export function createInspect(
+  tables: Tables,
+  view: DataView,
+  sight: SightNote,
+): (count: number, infer: boolean) => void {
   const { frames, counters, drops } = tables;
-  const { ethernetHeader, readInner } = createInnerReader(frames, view);
+  const { ethernetHeader, readInner } = createInnerReader(frames, view, sight);
 
   /** Neighbours mostly came in at one port: they are summed up before they are counted. */
   function inspect(count: number, infer: boolean): void {

@@ -7,6 +7,7 @@ import type { DropRecordsMemory } from "../drop-records.ts";
 import type { Command } from "../engine.ts";
 import type { FdbMemory } from "../fdb/fdb.ts";
 import { allocateLearning } from "../fdb/learning.ts";
+import type { HostNewsMemory } from "../host-news.ts";
 import type { CaptureOutput } from "../io/capture-queue.ts";
 import { WakeUp } from "../io/poller.ts";
 import type { ListenersMemory } from "../listeners.ts";
@@ -40,6 +41,7 @@ export interface WorkersOptions {
   /** One for each thread. */
   readonly counters: PerWorker<CountersMemory>;
   readonly dropRecords: PerWorker<DropRecordsMemory>;
+  readonly hostNews: PerWorker<HostNewsMemory>;
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly loops: LoopsMemory;
@@ -56,7 +58,16 @@ export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, ForwardingNews>>;
   private readonly wakeUps: PerWorker<WakeUp>;
 
-  constructor({ counters, dropRecords, spinUs, replay, onNews, onCrash, ...shared }: WorkersOptions) {
+  constructor({
+    counters,
+    dropRecords,
+    hostNews,
+    spinUs,
+    replay,
+    onNews,
+    onCrash,
+    ...shared
+  }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
     const meters = allocateMeters();
@@ -65,13 +76,12 @@ export class Workers {
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
       const name = count === 1 ? "the forwarding thread" : `forwarding thread ${worker}`;
-      const memory = {
-        ...shared,
+      const own = {
         counters: counters[worker],
         dropRecords: dropRecords[worker],
-        meters,
-        neighbours,
+        hostNews: hostNews[worker],
       };
+      const memory = { ...shared, ...own, meters, neighbours };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),

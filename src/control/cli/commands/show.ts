@@ -1,6 +1,7 @@
 // `vxswitch show`: what the running switch is and counts; tables for people, --json for programs.
 import { Argument, type Command } from "commander";
 import { type Client, clientFor } from "../client.ts";
+import { hostsText } from "../hosts-text.ts";
 import type { Io } from "../io.ts";
 import * as text from "../show-text.ts";
 
@@ -15,6 +16,7 @@ const VIEWS: Readonly<Record<string, View>> = {
   overview: { path: "/v1/status", render: text.overviewText },
   ports: { path: "/v1/ports", render: text.portsText },
   fdb: { path: "/v1/fdb", render: text.fdbText },
+  hosts: { path: "/v1/hosts", render: hostsText },
   mirrors: { path: "/v1/mirrors", render: text.mirrorsText },
   drops: { path: "/v1/drops", render: text.dropsText },
   vteps: { path: "/v1/vteps", render: text.vtepsText },
