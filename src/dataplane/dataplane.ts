@@ -15,6 +15,7 @@ import { LoopGuard } from "./inventory/loop-guard.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
+import { type RunningState, traceRunning } from "./inventory/tracing.ts";
 import { BRIDGES_MAX, type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
 import { allocateListeners, Listeners } from "./listeners.ts";
 import { allocateLoops } from "./loops.ts";
@@ -29,7 +30,14 @@ import type {
   SwitchStatus,
 } from "./spec.ts";
 import { SPIN_ALWAYS_US } from "./threads/loop.ts";
-import { everyWorker, type ForwardingCommand, type PerWorker, Workers } from "./threads/workers.ts";
+import {
+  commandsFor,
+  everyWorker,
+  type ForwardingCommand,
+  type PerWorker,
+  Workers,
+} from "./threads/workers.ts";
+import { type TraceAnswer, type TraceQuestion, TraceRefusal } from "./trace/answer.ts";
 import { allocateVteps } from "./vteps.ts";
 import { formatMac, parseFdbAddress } from "./wire/mac.ts";
 
@@ -204,6 +212,20 @@ class ThreadedDataplane implements Dataplane {
     return this.ask({ op: "fdb-flush", bridge: index, port: found?.index ?? null, statics: false });
   }
 
+  async trace(question: TraceQuestion): Promise<TraceAnswer> {
+    // In turn, so that records and threads agree. That a question makes no sense is no fault of the data plane's.
+    const outcome = await this.inTurn(async () => {
+      try {
+        return traceRunning(this.runningState(), question);
+      } catch (error) {
+        if (error instanceof TraceRefusal) return error;
+        throw error;
+      }
+    });
+    if (outcome instanceof TraceRefusal) throw outcome;
+    return outcome;
+  }
+
   onEvent(listener: (event: DataplaneEvent) => void): void {
     this.listeners.push(listener);
   }
@@ -286,6 +308,16 @@ class ThreadedDataplane implements Dataplane {
   private allCommands(): ForwardingCommand[] {
     const bridges = Array.from(this.bridges.values(), bridgeCommand);
     return [...bridges, ...this.ports.commands(), ...this.mirrors.commands()];
+  }
+
+  private runningState(): RunningState {
+    return {
+      ports: this.ports,
+      mirrors: this.mirrors,
+      memory: this.workers.memory,
+      fdbs: Array.from(this.bridges.values(), ({ memory }) => memory[0]),
+      commands: commandsFor(this.allCommands(), 0),
+    };
   }
 
   private async maintain(): Promise<void> {

@@ -5,6 +5,7 @@ import type { Impairment } from "./cables/impairment.ts";
 import type { DropReasonName } from "./drop-reason.ts";
 import type { OuterOptions } from "./outer-options.ts";
 import type { PortPolicy } from "./policy.ts";
+import type { TraceAnswer, TraceQuestion } from "./trace/answer.ts";
 
 export interface BridgeSpec {
   readonly name: string;
@@ -325,6 +326,8 @@ export interface Dataplane {
   delFdb(bridge: string, vlan: number, mac: string): Promise<boolean>;
   /** Forgets learnt entries of a bridge, or of one of its ports; returns how many. */
   flushFdb(bridge: string, port: string | null): Promise<number>;
+  /** What would become of a frame; nothing comes of asking. Rejects with a TraceRefusal if the question makes no sense. */
+  trace(question: TraceQuestion): Promise<TraceAnswer>;
   onEvent(listener: (event: DataplaneEvent) => void): void;
   /** True while every forwarding thread answers. */
   readonly alive: boolean;

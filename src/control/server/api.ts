@@ -11,6 +11,7 @@ import type { Log } from "../log.ts";
 import { Refusal, sentenceOf } from "../refusal.ts";
 import type { Outcome, RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
+import { addTrace } from "./trace.ts";
 import { dropViews, fdbView, overview } from "./views.ts";
 
 /** A file as a JSON string, every character escaped in two, and some room for the rest. */
@@ -28,6 +29,7 @@ export function createApi(running: RunningSwitch, log: Log): Hono {
   addReads(app, running);
   addChanges(app, running, log);
   addFdbChanges(app, running, log);
+  addTrace(app, running);
   app.notFound((c) => c.json({ error: `there is no ${c.req.method} ${c.req.path}` }, 404));
   app.onError((error, c) => {
     if (error instanceof Refusal) return c.json({ error: error.message }, 422);
