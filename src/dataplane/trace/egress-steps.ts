@@ -91,7 +91,8 @@ function lookUpText(scene: Scene): string {
   if (isMulticast(keys.target)) return `${mac} is a multicast address: to be flooded`;
   const reason = drop === null ? "" : `: ${sentenceOf(drop.reason)}`;
   if (targetEntry === null && isSplit(drop?.reason)) return `${mac} is its own source${reason}`;
-  if (targetEntry === null) return `${mac} is not known in ${vlanText(vlan)}: to be flooded`;
+  if (targetEntry === null)
+    return `${mac} is not known${vlan === 0 ? "" : ` in ${vlanText(vlan)}`}: to be flooded`;
   return `${mac} is at ${scene.placeText(targetEntry.destination)}, ${scene.ageText(targetEntry)}${reason}`;
 }
 
