@@ -26,6 +26,7 @@ const SIDE_BY_SIDE = [
   "refusal",
   "ring",
   "too-big",
+  "trace",
   "vlan",
   "vni",
   "wire-format",

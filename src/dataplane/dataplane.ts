@@ -1,39 +1,31 @@
 // The data plane as the control plane holds it: records of bridges, ports and mirrors by name, the forwarding threads that
 // do the work, and the shared memory between them. The records are the truth: a thread that crashes is started again
 // and told everything anew; FDB and counters are in shared memory and do not notice.
-import { formatAddress } from "./address.ts";
 import { monotonicMs } from "./clock.ts";
-import {
-  allocateCounters,
-  BRIDGE_COUNTERS,
-  bridgeCounter,
-  HOST_NEWS_DROPS,
-  LEARNING_DROPS,
-} from "./counters.ts";
+import { allocateCounters, HOST_NEWS_DROPS, LEARNING_DROPS } from "./counters.ts";
 import { allocateDestinations } from "./destinations.ts";
 import { allocateDropRecords, type DropRecordsMemory } from "./drop-records.ts";
 import { failure, threadCrashed } from "./events.ts";
-import { allocateFdb, Fdb, type FdbMemory } from "./fdb/fdb.ts";
 import { allocateHostNews } from "./host-news.ts";
 import { requireRing } from "./inventory/abilities.ts";
 import { Admission } from "./inventory/admission.ts";
 import { AllCounters } from "./inventory/all-counters.ts";
+import { Bridges } from "./inventory/bridges.ts";
 import { Captures } from "./inventory/captures.ts";
 import { droppedFrames } from "./inventory/dropped-frames.ts";
 import { textOf } from "./inventory/explain.ts";
 import { FramePlaces } from "./inventory/frame-places.ts";
 import { Hosts } from "./inventory/hosts.ts";
-import { IndexPool } from "./inventory/index-pool.ts";
 import { LoopGuard } from "./inventory/loop-guard.ts";
 import { Mirrors } from "./inventory/mirrors.ts";
 import { Ports } from "./inventory/ports.ts";
 import { bridgeStatus, mirrorStatus, portStatus, underlayStatus, vtepStatus } from "./inventory/status.ts";
-import { BRIDGES_MAX, type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
+import { type RunningState, traceRunning } from "./inventory/tracing.ts";
+import { type PortRange, SOCKET_BUFFER_BYTES } from "./limits.ts";
 import { allocateListeners, Listeners } from "./listeners.ts";
 import { allocateLoops } from "./loops.ts";
 import type { Newcomer } from "./newcomers.ts";
 import type {
-  BridgeSpec,
   CaptureHandle,
   CaptureSpec,
   Change,
@@ -46,9 +38,16 @@ import type {
   SwitchStatus,
 } from "./spec.ts";
 import { SPIN_ALWAYS_US } from "./threads/loop.ts";
-import { everyWorker, type ForwardingCommand, type PerWorker, Workers } from "./threads/workers.ts";
+import {
+  commandsFor,
+  everyWorker,
+  type ForwardingCommand,
+  type PerWorker,
+  Workers,
+} from "./threads/workers.ts";
+import { type TraceAnswer, type TraceQuestion, TraceRefusal } from "./trace/answer.ts";
 import { allocateVteps } from "./vteps.ts";
-import { formatMac, parseFdbAddress } from "./wire/mac.ts";
+import { parseFdbAddress } from "./wire/mac.ts";
 
 export interface DataplaneOptions {
   /**
@@ -72,14 +71,6 @@ const MAINTAIN_EVERY_MS = 1000;
 /** How soon what happens to hosts is heard of. */
 const HOSTS_EVERY_MS = 100;
 
-interface BridgeRecord {
-  readonly index: number;
-  spec: BridgeSpec;
-  memory: PerWorker<FdbMemory>;
-  /** The first worker's: they all come to hold the same. */
-  fdb: Fdb;
-}
-
 /** Starts the threads; throws SystemError if this machine cannot run them as configured. */
 export async function openDataplane(options: DataplaneOptions = {}): Promise<Dataplane> {
   if (options.io === "ring") requireRing();
@@ -92,8 +83,7 @@ class ThreadedDataplane implements Dataplane {
   private readonly vtepsMemory = allocateVteps();
   private readonly listenersMemory = allocateListeners();
   private readonly listenersOfGroups = new Listeners(this.listenersMemory);
-  private readonly bridges = new Map<string, BridgeRecord>();
-  private readonly bridgeIndices = new IndexPool("bridges", 0, BRIDGES_MAX);
+  private readonly bridges: Bridges;
   private readonly ports: Ports;
   private readonly loopGuard: LoopGuard;
   private readonly admission: Admission;
@@ -132,7 +122,14 @@ class ThreadedDataplane implements Dataplane {
     });
     const loops = allocateLoops();
     this.loopGuard = new LoopGuard({ counters, loops, ports: this.ports });
-    const learntAt = (bridge: number): Set<number> => this.learntAt(bridge);
+    this.bridges = new Bridges({
+      workers,
+      counters,
+      destinations: this.destinations,
+      listeners: this.listenersOfGroups,
+      send,
+    });
+    const learntAt = (bridge: number): Set<number> => this.bridges.learntAt(bridge);
     this.admission = new Admission({ ports: this.ports, counters, send, onEvent, learntAt });
     const outputCounters = countersMemory[0];
     this.mirrors = new Mirrors({ workers, counters, outputCounters, ports: this.ports, send, onEvent });
@@ -148,7 +145,7 @@ class ThreadedDataplane implements Dataplane {
       loops,
       listeners: this.listenersMemory,
       spinUs: options.spin === "always" ? SPIN_ALWAYS_US : SPIN_US,
-      replay: () => this.allCommands(),
+      replay: () => [...this.allCommands(), ...this.captures.commands()],
       onNews: (news) => {
         if ("newcomers" in news) void this.inTurn(() => this.admit(news.newcomers));
         else this.deviceFailed(news.device, news.errno);
@@ -157,7 +154,7 @@ class ThreadedDataplane implements Dataplane {
     });
     this.inventory = new Hosts({
       news: hostNews,
-      bridges: this.bridges,
+      bridges: this.bridges.byName,
       ends: this.ports.ends,
       newsDrops: () => counters.sumOf(HOST_NEWS_DROPS),
       onEvent,
@@ -185,7 +182,7 @@ class ThreadedDataplane implements Dataplane {
   status(): SwitchStatus {
     const counters = this.counters.read();
     return {
-      bridges: Array.from(this.bridges.values(), ({ index, spec, fdb }) => {
+      bridges: Array.from(this.bridges.all(), ({ index, spec, fdb }) => {
         const mcastGroups = spec.snoopsMulticast ? this.listenersOfGroups.count(index, nowSeconds()) : 0;
         return { ...bridgeStatus(counters, index, spec.name, fdb), mcastGroups };
       }),
@@ -203,26 +200,7 @@ class ThreadedDataplane implements Dataplane {
   }
 
   fdb(): FdbRow[] {
-    const now = nowSeconds();
-    const rows: FdbRow[] = [];
-    for (const { spec, fdb } of this.bridges.values()) {
-      for (const entry of fdb.entries()) {
-        const port = this.ports.ends.portOf(entry.destination)?.spec;
-        if (!port) continue;
-        const remote = this.ports.ends.remoteOf(entry.destination);
-        rows.push({
-          bridge: spec.name,
-          vlan: entry.vlan,
-          mac: formatMac(entry.macHigh, entry.macLow),
-          port: port.name,
-          remote: remote && formatAddress(remote.words),
-          vni: port.type === "vxlan" ? port.vni : null,
-          ageSeconds: entry.static ? 0 : Math.max(0, now - entry.lastSeenSeconds),
-          static: entry.static,
-        });
-      }
-    }
-    return rows;
+    return this.bridges.fdbRows(this.ports.ends, nowSeconds());
   }
 
   hosts(): HostRow[] {
@@ -232,19 +210,19 @@ class ThreadedDataplane implements Dataplane {
   addStaticFdb({ bridge, port, ...entry }: StaticFdbSpec): Promise<boolean> {
     const destination = this.ports.find(bridge, port)?.ends[0].destination;
     if (destination === undefined) return Promise.resolve(false);
-    const index = this.bridge(bridge).index;
+    const index = this.bridges.get(bridge).index;
     return this.ask({ op: "fdb-add", bridge: index, address: parseFdbAddress(entry), destination }).then(
       Boolean,
     );
   }
 
   delFdb(bridge: string, vlan: number, mac: string): Promise<boolean> {
-    const index = this.bridge(bridge).index;
+    const index = this.bridges.get(bridge).index;
     return this.ask({ op: "fdb-del", bridge: index, address: parseFdbAddress({ vlan, mac }) }).then(Boolean);
   }
 
   flushFdb(bridge: string, port: string | null): Promise<number> {
-    const index = this.bridge(bridge).index;
+    const index = this.bridges.get(bridge).index;
     const found = port === null ? null : this.ports.find(bridge, port);
     if (found === undefined) return Promise.resolve(0);
     return this.ask({ op: "fdb-flush", bridge: index, port: found?.index ?? null, statics: false });
@@ -256,6 +234,20 @@ class ThreadedDataplane implements Dataplane {
 
   capture(spec: CaptureSpec): Promise<CaptureHandle | null> {
     return this.inTurn(() => this.captures.start(spec));
+  }
+
+  async trace(question: TraceQuestion): Promise<TraceAnswer> {
+    // In turn, so that records and threads agree. That a question makes no sense is no fault of the data plane's.
+    const outcome = await this.inTurn(async () => {
+      try {
+        return traceRunning(this.runningState(), question);
+      } catch (error) {
+        if (error instanceof TraceRefusal) return error;
+        throw error;
+      }
+    });
+    if (outcome instanceof TraceRefusal) throw outcome;
+    return outcome;
   }
 
   onEvent(listener: (event: DataplaneEvent) => void): void {
@@ -274,13 +266,14 @@ class ThreadedDataplane implements Dataplane {
   private async applyOne(change: Change): Promise<void> {
     switch (change.op) {
       case "add-bridge":
-        return this.addBridge(change.bridge);
+        return this.bridges.add(change.bridge);
       case "set-bridge":
-        return this.setBridge(change.bridge);
+        return this.bridges.set(change.bridge);
       case "del-bridge":
-        return this.delBridge(change.bridge);
+        this.inventory.forgetBridge(change.bridge);
+        return this.bridges.del(change.bridge);
       case "add-port":
-        return this.ports.add(this.bridge(change.port.bridge).index, change.port);
+        return this.ports.add(this.bridges.get(change.port.bridge).index, change.port);
       case "set-port":
         return this.ports.set(change.port);
       case "del-port":
@@ -294,54 +287,19 @@ class ThreadedDataplane implements Dataplane {
     }
   }
 
-  private async addBridge(spec: BridgeSpec): Promise<void> {
-    const index = this.bridgeIndices.take();
-    this.counters.clear(bridgeCounter(index), BRIDGE_COUNTERS);
-    const memory = this.allocateFdbs(index, spec.addressesMax);
-    const bridge = { index, spec, memory, fdb: this.readFdb(memory) };
-    this.listenersOfGroups.forget(index);
-    this.bridges.set(spec.name, bridge);
-    await this.workers.send([bridgeCommand(bridge)]);
-  }
-
-  private async setBridge(spec: BridgeSpec): Promise<void> {
-    const bridge = this.bridge(spec.name);
-    if (spec.addressesMax !== bridge.spec.addressesMax)
-      bridge.memory = this.allocateFdbs(bridge.index, spec.addressesMax);
-    // Nobody has listened until now: what is known may be true no longer.
-    if (!bridge.spec.snoopsMulticast) this.listenersOfGroups.forget(bridge.index);
-    bridge.spec = spec;
-    await this.workers.send([bridgeCommand(bridge)]);
-    bridge.fdb = this.readFdb(bridge.memory);
-  }
-
-  private async delBridge(name: string): Promise<void> {
-    const { index } = this.bridge(name);
-    this.bridges.delete(name);
-    this.inventory.forgetBridge(name);
-    await this.workers.send([{ op: "del-bridge", bridge: index }]);
-    this.bridgeIndices.give(index);
-  }
-
-  private bridge(name: string): BridgeRecord {
-    const bridge = this.bridges.get(name);
-    if (!bridge) throw new Error(`no bridge ${name}`);
-    return bridge;
-  }
-
-  private allocateFdbs(bridge: number, addressesMax: number): PerWorker<FdbMemory> {
-    return everyWorker(this.workers.count, () => allocateFdb(bridge, addressesMax));
-  }
-
-  /** Only read: nothing is counted. */
-  private readFdb(memory: PerWorker<FdbMemory>): Fdb {
-    return new Fdb(memory[0], this.destinations, new Float64Array(0));
-  }
-
-  /** Everything that a new forwarding thread must be told. */
+  /** Everything that a new forwarding thread must be told, but for who watches. */
   private allCommands(): ForwardingCommand[] {
-    const bridges = Array.from(this.bridges.values(), bridgeCommand);
-    return [...bridges, ...this.ports.commands(), ...this.mirrors.commands(), ...this.captures.commands()];
+    return [...this.bridges.commands(), ...this.ports.commands(), ...this.mirrors.commands()];
+  }
+
+  private runningState(): RunningState {
+    return {
+      ports: this.ports,
+      mirrors: this.mirrors,
+      memory: this.workers.memory,
+      fdbs: Array.from(this.bridges.all(), ({ memory }) => memory[0]),
+      commands: commandsFor(this.allCommands(), 0),
+    };
   }
 
   private async maintain(): Promise<void> {
@@ -349,7 +307,7 @@ class ThreadedDataplane implements Dataplane {
     if (await this.admission.maintain()) await this.portsChanged();
     await this.mirrors.maintain();
     const seconds = new Map(
-      Array.from(this.bridges.values(), ({ index, spec }) => [index, spec.loopGuardSeconds]),
+      Array.from(this.bridges.all(), ({ index, spec }) => [index, spec.loopGuardSeconds]),
     );
     await this.loopGuard.look((bridge) => (seconds.get(bridge) ?? 0) * 1000);
   }
@@ -363,12 +321,6 @@ class ThreadedDataplane implements Dataplane {
     await this.ports.refreshTaps();
     await this.ports.updateRings();
     await this.workers.send([...this.mirrors.commands(), ...this.captures.commands()]);
-  }
-
-  /** Destinations at which a bridge has learnt addresses. */
-  private learntAt(bridge: number): Set<number> {
-    const record = Array.from(this.bridges.values()).find(({ index }) => index === bridge);
-    return new Set(record?.fdb.entries().map(({ destination }) => destination));
   }
 
   /**
@@ -402,10 +354,4 @@ function bothClocks() {
 
 function nowSeconds(): number {
   return Math.floor(monotonicMs() / 1000);
-}
-
-function bridgeCommand({ memory, spec }: BridgeRecord): ForwardingCommand {
-  const { ageingSeconds, forwardsBpdu, loopGuardSeconds, snoopsMulticast } = spec;
-  const options = { ageingSeconds, forwardsBpdu, guardsLoops: loopGuardSeconds > 0, snoopsMulticast };
-  return { op: "set-bridge", memory, options };
 }

@@ -8,6 +8,7 @@ import type { BatchClock } from "./clock.ts";
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "./destinations.ts";
 import type { Device } from "./device.ts";
 import { type FdbMemory, fdbKey } from "./fdb/fdb.ts";
+import { adoptEntries } from "./fdb/fdb-copy.ts";
 import type { Hear, Learning } from "./fdb/learning.ts";
 import { createForwarder, type ImpairingForwarder } from "./forwarder.ts";
 import type { PacketMemory } from "./frames.ts";
@@ -231,7 +232,7 @@ export class Engine<Make, Output, CaptureOutput = never> {
     if (before) {
       bridge.flood.set(before.flood);
       bridge.floodCount = before.floodCount;
-      bridge.fdb.adopt(before.fdb);
+      adoptEntries(bridge.fdb, before.fdb);
     }
     tables.bridges[memory.bridge] = bridge;
     return 1;

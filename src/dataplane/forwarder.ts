@@ -98,8 +98,7 @@ export function createForwarder(tables: Tables, packets: PacketMemory): Impairin
   const { view } = packets;
   const { frames, counters, drops, journal, destinations, bridges, portBridge, portPolicy, meters, vlans } =
     tables;
-  const { receiveMirrors, transmitMirrors } = tables;
-  const { devices, devicePort, devicePortDestination } = tables;
+  const { receiveMirrors, transmitMirrors, devices, devicePort, devicePortDestination } = tables;
   const decap = createDecap(tables, view);
   const sight = createSight(tables, view);
   const inspect = createInspect(tables, view, sight.note);

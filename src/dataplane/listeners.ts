@@ -22,6 +22,7 @@ const SET_SHIFT = 6;
 const GROUP_SETS = 256;
 const PORT_SETS = 1024;
 const BRIDGE_WORDS = (GROUP_SETS + PORT_SETS) << SET_SHIFT;
+export const LISTENERS_BRIDGE_BYTES = BRIDGE_WORDS * Int32Array.BYTES_PER_ELEMENT;
 
 /** In place of a port; the underlay's number, where nobody listens. */
 const GROUP = 0;

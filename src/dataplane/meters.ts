@@ -89,6 +89,20 @@ export class Meters {
     return true;
   }
 
+  /** What is left in the buckets of a port, null where it has none; frames to be flooded have one of their own. */
+  levels(port: number): {
+    readonly bits: number | null;
+    readonly frames: number | null;
+    readonly floods: number | null;
+  } {
+    const at = port << PORT_SHIFT;
+    const level = (bucket: number, tokens: number): number | null =>
+      this.words[at + bucket + RATE] === 0
+        ? null
+        : Math.floor(Atomics.load(this.words, at + bucket + TOKENS) / tokens);
+    return { bits: level(BITS, 1), frames: level(FRAMES, FRAME_TOKENS), floods: level(FLOODS, FRAME_TOKENS) };
+  }
+
   /**
    * A cable is given a frame that it takes `us` to send: when it will have done so, in us from now; -1, and the frame is not
    * accounted for, if that is later than `atMostUs`.

@@ -18,6 +18,8 @@ const SETS = 512;
 const SET_SHIFT = 6;
 const BRIDGE_SHIFT = 15;
 const WORDS = BRIDGES_MAX << BRIDGE_SHIFT;
+/** Those of one bridge; what stands behind all of them is everybody's. */
+export const NEIGHBOURS_BRIDGE_BYTES = (1 << BRIDGE_SHIFT) * Int32Array.BYTES_PER_ELEMENT;
 /** Behind the slots: a number that goes into each check, so that another one empties all tables. */
 const EPOCH = WORDS;
 

@@ -32,17 +32,21 @@ import {
 import { PortVlans } from "./port-vlans.ts";
 import type { VtepsMemory } from "./vteps.ts";
 
-/** What a forwarding thread shares with the control thread; all but the first three also with the other forwarding threads. */
-export interface SharedMemory {
-  readonly counters: CountersMemory;
-  readonly dropRecords: DropRecordsMemory;
-  readonly hostNews: HostNewsMemory;
+/** What all forwarding threads and the control thread share. */
+export interface CommonMemory {
   readonly destinations: DestinationsMemory;
   readonly vteps: VtepsMemory;
   readonly meters: MetersMemory;
   readonly loops: LoopsMemory;
   readonly neighbours: NeighboursMemory;
   readonly listeners: ListenersMemory;
+}
+
+/** What a forwarding thread shares with the control thread. */
+export interface SharedMemory extends CommonMemory {
+  readonly counters: CountersMemory;
+  readonly dropRecords: DropRecordsMemory;
+  readonly hostNews: HostNewsMemory;
 }
 
 export const NO_PORT = -1;

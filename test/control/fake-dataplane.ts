@@ -20,6 +20,7 @@ import type {
   StaticFdbSpec,
   SwitchStatus,
 } from "../../src/dataplane/spec.ts";
+import { type TraceAnswer, type TraceQuestion, TraceRefusal } from "../../src/dataplane/trace/answer.ts";
 
 export class FakeDataplane implements Dataplane {
   readonly bridges = new Map<string, BridgeSpec>();
@@ -261,6 +262,25 @@ export class FakeDataplane implements Dataplane {
       close: async () => {
         this.openCaptures--;
       },
+    };
+  }
+
+  /** What was asked, the frame in hex. */
+  readonly traced: unknown[] = [];
+
+  async trace({ frame, ...question }: TraceQuestion): Promise<TraceAnswer> {
+    this.traced.push({ ...question, frame: Buffer.from(frame).toString("hex") });
+    if (frame.length < 14) throw new TraceRefusal(`${frame.length} bytes are no Ethernet frame`);
+    const row = { remote: "10.122.3.152", vni: 4101, vlan: null, bytes: frame.length, sourcePort: 50_000 };
+    return {
+      bridge: "br0",
+      port: question.port,
+      steps: [{ stage: "look up", text: "not known: to be flooded" }],
+      drop: null,
+      copies: [{ port: "client2", ...row, drop: null }],
+      answers: [],
+      mirrors: ["m0"],
+      verdict: "leaves by client2 (10.122.3.152)",
     };
   }
 

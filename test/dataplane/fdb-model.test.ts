@@ -11,6 +11,7 @@ import {
 } from "../../src/dataplane/counters.ts";
 import { DESTINATION_PORT, DESTINATION_WORDS } from "../../src/dataplane/destinations.ts";
 import { allocateFdb, Fdb, type FdbMemory, fdbKey } from "../../src/dataplane/fdb/fdb.ts";
+import { adoptEntries } from "../../src/dataplane/fdb/fdb-copy.ts";
 import { OPEN_POLICY, policyBits } from "../../src/dataplane/policy.ts";
 
 const BRIDGE = 3;
@@ -226,7 +227,7 @@ test("a table of another size takes over what fits: all of it, or the static and
         let now = 100;
         for (const [, step] of steps) step(fdb, model, now++);
         const { fdb: resized } = table(to);
-        resized.adopt(fdb);
+        adoptEntries(resized, fdb);
         const before = sorted(fdb);
         const after = sorted(resized);
         expect(after).toHaveLength(Math.min(to, before.length));

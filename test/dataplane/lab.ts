@@ -30,7 +30,7 @@ import {
   DESTINATION_PORT,
   DESTINATION_SHIFT,
 } from "../../src/dataplane/destinations.ts";
-import { DROP_REASONS, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
+import { DROP_REASONS, Drop, type DropReasonName } from "../../src/dataplane/drop-reason.ts";
 import { allocateDropRecords } from "../../src/dataplane/drop-records.ts";
 import { type Command, Engine } from "../../src/dataplane/engine.ts";
 import { allocateFdb, Fdb, type FdbMemory } from "../../src/dataplane/fdb/fdb.ts";
@@ -42,6 +42,11 @@ import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
+import type { SharedMemory } from "../../src/dataplane/tables.ts";
+import type { TraceAnswer } from "../../src/dataplane/trace/answer.ts";
+import { takeImage } from "../../src/dataplane/trace/image.ts";
+import type { TraceNames } from "../../src/dataplane/trace/names.ts";
+import { trace } from "../../src/dataplane/trace/trace.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/wire/mac.ts";
 import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/wire/vxlan.ts";
@@ -107,6 +112,8 @@ interface LabPort {
   isQuarantined: boolean;
 }
 
+type LabCommand = Command<MemoryDevice, MemorySink, FdbMemory, MemoryCapture>;
+
 interface LabMirror {
   readonly name: string;
   readonly select: "all" | { readonly src?: readonly string[]; readonly dst?: readonly string[] };
@@ -130,6 +137,9 @@ export class Lab {
   readonly clock = { seconds: 1_800_000_000, nanoseconds: 5 };
   /** What the control thread would hear of hosts. */
   readonly hostNews: HostNewsReader;
+  readonly memory: SharedMemory;
+  /** All that the engine was ever told. */
+  private readonly told: Command<MemoryDevice, MemorySink>[] = [];
   nowSeconds = 1000;
   /** Soon to wrap. */
   private nowUs = 0x7fff_ffff - 5000;
@@ -146,7 +156,7 @@ export class Lab {
   private lastEnd = DESTINATIONS_MAX - 1;
 
   constructor(options: LabOptions) {
-    const memory = {
+    this.memory = {
       counters: allocateCounters(),
       dropRecords: this.dropRecords,
       destinations: allocateDestinations(),
@@ -157,10 +167,10 @@ export class Lab {
       listeners: allocateListeners(),
       hostNews: allocateHostNews(),
     };
-    this.counters = new Float64Array(memory.counters);
-    this.hostNews = new HostNewsReader(memory.hostNews);
-    this.destinations = new Int32Array(memory.destinations);
-    this.engine = new Engine(memory, arena, {
+    this.counters = new Float64Array(this.memory.counters);
+    this.hostNews = new HostNewsReader(this.memory.hostNews);
+    this.destinations = new Int32Array(this.memory.destinations);
+    this.engine = new Engine(this.memory, arena, {
       device: (_index, make, tables) => make.attach(tables),
       sink: (output) => output,
       clock: this.clock,
@@ -347,8 +357,67 @@ export class Lab {
     return output;
   }
 
-  apply(command: Command<MemoryDevice, MemorySink, FdbMemory, MemoryCapture>): number {
+  apply(command: LabCommand): number {
+    if (command.op !== "set-captures") this.told.push(command);
     return this.engine.apply(command);
+  }
+
+  // ---- what would happen to it
+
+  /** What a trace says of a frame that comes in at a port. */
+  trace(port: string, bytes: Buffer, vni?: number): TraceAnswer {
+    const { device, ingress } = this.port(port);
+    const remote = ingress && parseAddress(ingress.remote).words;
+    const datagram = ingress && { remote: ingress.remote, vni: vni ?? ingress.vni, dstport: 4789 };
+    const arrived = datagram ? vxlan(datagram.vni, bytes) : bytes;
+    return trace<MemoryDevice>({
+      image: takeImage(this.memory, this.fdbMemories()),
+      commands: this.told,
+      traced: (make) => ({
+        encapsulated: make.encapsulated,
+        tellsOffloads: make.tellsOffloads,
+        refuses: (_, sent) => {
+          const reason = make.refuses(Buffer.from(sent));
+          return reason === null ? 0 : Drop[reason];
+        },
+      }),
+      names: this.names(),
+      frame: bytes,
+      datagram,
+      arrival: { device: device.index, remote, bytes: arrived },
+      nowSeconds: this.nowSeconds,
+      nowUs: this.nowUs,
+    });
+  }
+
+  /** Of all bridges. */
+  fdbMemories(): FdbMemory[] {
+    return Array.from(this.bridges.values());
+  }
+
+  private names(): TraceNames {
+    const bridgeOf = (index: number) =>
+      Array.from(this.bridges).find(([, { bridge }]) => bridge === index)?.[0] as string;
+    const remotes = new Map(
+      this.allPorts.flatMap(({ ingress, destination, ends }): [number, string | null][] => [
+        [destination, ingress?.remote ?? null],
+        ...ends.map((end): [number, string] => [end.destination, end.remote]),
+      ]),
+    );
+    const mirrors = Array.from(this.sinks.keys());
+    return {
+      port: (index) => {
+        const { name, bridge } = this.allPorts[index - 1];
+        return { index, bridge: bridgeOf(bridge), name, reason: "", impairIn: null, impairOut: null };
+      },
+      end: (destination) => ({
+        remote: remotes.get(destination) ?? null,
+        vni: remotes.get(destination) == null ? null : DEFAULT_VNI,
+        mtuBytes: MTU_BYTES,
+        sourcePort: (flow) => (remotes.get(destination) == null ? null : 49_152 + ((flow >>> 0) % 8)),
+      }),
+      mirror: (index) => ({ name: mirrors[index], sampleEvery: 1 }),
+    };
   }
 
   // ---- what happens to it

@@ -1,9 +1,11 @@
 // What forwarding workers tell each other: addresses learnt, moved and seen again reach every table, whatever the order.
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { allocateCounters, FDB_LEARNED, FDB_MOVED } from "../../src/dataplane/counters.ts";
 import { DESTINATION_PORT, DESTINATION_WORDS } from "../../src/dataplane/destinations.ts";
 import { allocateFdb, Fdb, fdbKey } from "../../src/dataplane/fdb/fdb.ts";
+import { adoptEntries } from "../../src/dataplane/fdb/fdb-copy.ts";
 import { allocateLearning, Learning } from "../../src/dataplane/fdb/learning.ts";
 import { EVENTS_MAX } from "../../src/dataplane/fdb/learning-ring.ts";
 import { parseFdbAddress } from "../../src/dataplane/wire/mac.ts";
@@ -212,7 +214,7 @@ test("an entry keeps its stamp where it goes: to another slot, to a table of ano
     for (let low = 0; low < 8; low++) fdb.hear(fdbKey(0, 2), low, 1, 100, low < 4 ? gone : kept);
     for (let low = 0; low < 4; low++) fdb.remove(fdbKey(0, 2), low);
     const [larger] = tables(2, 4).workers;
-    larger.fdb.adopt(fdb);
+    adoptEntries(larger.fdb, fdb);
     for (const table of [fdb, larger.fdb]) {
       for (let low = 4; low < 8; low++) {
         table.hear(fdbKey(0, 2), low, 2, 100, kept - 1);

@@ -14,6 +14,7 @@ import { registerMirror } from "./commands/mirror.ts";
 import { registerPort } from "./commands/port.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerShow } from "./commands/show.ts";
+import { registerTrace } from "./commands/trace.ts";
 import { Exit, type Io } from "./io.ts";
 
 /** Runs one command line, without the program's name; returns the exit code and never throws. */
@@ -48,6 +49,7 @@ export function createProgram(io: Io): Command {
   registerMirror(program, io);
   registerApply(program, io);
   registerEvents(program, io);
+  registerTrace(program, io);
   registerDoctor(program, io);
   registerLab(program);
   registerCompletion(program, io);

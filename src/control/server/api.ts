@@ -14,6 +14,7 @@ import type { Outcome, RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
 import { addEventStream } from "./event-stream.ts";
 import { hostView } from "./host-view.ts";
+import { addTrace } from "./trace.ts";
 import { dropViews, fdbView, overview } from "./views.ts";
 
 /** A file as a JSON string, every character escaped in two, and some room for the rest. */
@@ -32,6 +33,7 @@ export function createApi(running: RunningSwitch, log: Log, events: Events): Hon
   addEventStream(app, events);
   addChanges(app, running, events);
   addFdbChanges(app, running, log);
+  addTrace(app, running);
   app.notFound((c) => c.json({ error: `there is no ${c.req.method} ${c.req.path}` }, 404));
   app.onError((error, c) => {
     if (error instanceof Refusal) return c.json({ error: error.message }, 422);

@@ -235,22 +235,20 @@ export class Fdb {
     return count;
   }
 
+  /** The entry of one address, or null. */
+  entry(key: number, low: number): FdbEntry | null {
+    const slot = this.find(key, low);
+    if (slot === NONE) return null;
+    const [at, end] = [slot << SLOT_SHIFT, (slot + 1) << SLOT_SHIFT];
+    return readEntries(this.slots.subarray(at, end), this.stamps.subarray(slot, slot + 1))[0] ?? null;
+  }
+
   /** All entries, for a reader in any thread: read again if the table changed under it, at most a few times. */
   entries(): FdbEntry[] {
     for (let attempt = 0; ; attempt++) {
       const version = Atomics.load(this.header, HEADER_VERSION);
       const entries = readEntries(this.slots, this.stamps);
       if (Atomics.load(this.header, HEADER_VERSION) === version || attempt === 3) return entries;
-    }
-  }
-
-  /** Takes over the entries of a table of another size; the oldest stay behind if there is no room. */
-  adopt(other: Fdb): void {
-    const entries = other.entries().sort((a, b) => a.lastSeenSeconds - b.lastSeenSeconds);
-    for (const { vlan, macHigh, macLow, destination, lastSeenSeconds, stamp, ...entry } of entries) {
-      const key = fdbKey(vlan, macHigh);
-      if (entry.static) this.addStatic(key, macLow, destination);
-      else this.hear(key, macLow, destination, lastSeenSeconds, stamp);
     }
   }
 

@@ -59,6 +59,11 @@ export class Ends {
     return owner === undefined || owner.end.isGroup ? null : owner.end.remote;
   }
 
+  /** The kernel has no route to a VTEP. */
+  isUnreachable(destination: number): boolean {
+    return this.remoteOf(destination) !== null && this.hops.pathMtuBytes(destination) === 0;
+  }
+
   /** The first end of a port, which it keeps. */
   take(port: Omit<Port, "ends">): Port {
     const whole = { ...port, ends: [] as End[] };

@@ -14,6 +14,7 @@ import type { ListenersMemory } from "../listeners.ts";
 import type { LoopsMemory } from "../loops.ts";
 import { allocateMeters } from "../meters.ts";
 import { allocateNeighbours } from "../neighbours.ts";
+import type { CommonMemory } from "../tables.ts";
 import type { VtepsMemory } from "../vteps.ts";
 import type {
   DeviceMake,
@@ -57,6 +58,8 @@ export interface WorkersOptions {
 export class Workers {
   private readonly threads: PerWorker<SupervisedThread<ForwardingRequest, ForwardingReply, ForwardingNews>>;
   private readonly wakeUps: PerWorker<WakeUp>;
+  /** What all of them share. */
+  readonly memory: CommonMemory;
 
   constructor({
     counters,
@@ -70,8 +73,7 @@ export class Workers {
   }: WorkersOptions) {
     const count = counters.length;
     const learning = count > 1 ? allocateLearning(count) : null;
-    const meters = allocateMeters();
-    const neighbours = allocateNeighbours();
+    this.memory = { ...shared, meters: allocateMeters(), neighbours: allocateNeighbours() };
     this.wakeUps = everyWorker(count, () => new WakeUp());
     const wakeFds = this.wakeUps.map(({ fd }) => fd);
     this.threads = this.wakeUps.map((wakeUp, worker) => {
@@ -81,7 +83,7 @@ export class Workers {
         dropRecords: dropRecords[worker],
         hostNews: hostNews[worker],
       };
-      const memory = { ...shared, ...own, meters, neighbours };
+      const memory = { ...this.memory, ...own };
       return new SupervisedThread({
         name,
         script: new URL("./forwarding-worker.js", import.meta.url),
@@ -134,7 +136,8 @@ export function everyWorker<T>(count: number, make: (worker: number) => T): PerW
   return Array.from({ length: count }, (_, worker) => make(worker));
 }
 
-function commandsFor(commands: readonly ForwardingCommand[], worker: number): WorkerCommand[] {
+/** The commands in the words of one worker. */
+export function commandsFor(commands: readonly ForwardingCommand[], worker: number): WorkerCommand[] {
   return commands.map((command) => commandFor(command, worker));
 }
 
