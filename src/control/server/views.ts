@@ -15,6 +15,7 @@ import type {
 import { impairmentWords } from "../config/impairment.ts";
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
+import { DROP_REMEDIES } from "../drop-remedies.ts";
 import { outerWords } from "../outer-words.ts";
 import { keyOf } from "../plan.ts";
 import { mirrorWords } from "../plan-text.ts";
@@ -174,5 +175,6 @@ function dropRows(bridge: string, port: string, drops: DropCounts) {
     reason: name,
     count: drops[name] ?? 0,
     text,
+    remedy: DROP_REMEDIES[name],
   })).filter(({ count }) => count > 0);
 }
