@@ -77,15 +77,27 @@ function pairs(words: Readonly<Record<string, unknown>>): string {
 /** `show ports`. */
 export function portsText(ports: readonly PortView[]): string {
   const headings = ["bridge", "port", "type", "state", "mtu", "vni", "remote"];
-  const counted = ["rx packets", "rx bytes", "tx packets", "tx bytes", "drops"];
+  const counted = ["rx packets", "rx bytes", "rx idle", "tx packets", "tx bytes", "drops"];
   const rows = ports.map((port) => [
     ...[port.bridge, port.port, port.type, port.state, port.mtu, port.vni, port.remote],
-    ...[port.rx_packets, port.rx_bytes, port.tx_packets, port.tx_bytes, sum(Object.values(port.drops))],
+    ...[
+      port.rx_packets,
+      port.rx_bytes,
+      idleText(port),
+      port.tx_packets,
+      port.tx_bytes,
+      sum(Object.values(port.drops)),
+    ],
   ]);
   const down = ports.filter(({ state }) => state === "down");
   const reasons = down.map(({ bridge, port, reason }) => `${bridge}/${port} is down: ${reason}\n`);
   const impaired = ports.filter((port) => port.impair_in !== null || port.impair_out !== null);
   return table([...headings, ...counted], rows) + reasons.join("") + impaired.map(impairedLine).join("");
+}
+
+/** Since it last received; `-` = never. */
+function idleText({ rx_idle_seconds: seconds }: PortView): string | null {
+  return seconds === null ? null : `${seconds}s`;
 }
 
 function impairedLine(port: PortView): string {

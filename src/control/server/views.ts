@@ -109,6 +109,8 @@ function portView(port: PortStatus) {
     impair_held: port.impairHeld,
     neigh_replies: port.neighReplies,
     mss_clamped: port.mssClamped,
+    unfilled_checksums: port.unfilledChecksums,
+    rx_idle_seconds: port.lastReceived?.agoSeconds ?? null,
     quarantined_seconds_left: port.quarantinedSecondsLeft,
     quarantines: port.quarantines,
     loop_evidence: port.loopEvidence && evidenceView(port.loopEvidence),

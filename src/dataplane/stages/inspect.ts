@@ -33,7 +33,7 @@ const { ecn_invalid, inner_malformed, offload_invalid, source_mac_invalid } = Dr
 /** Returns the stage. `infer`: the device told nothing about offloads, so the headers must. */
 export function createInspect(tables: Tables, view: DataView): (count: number, infer: boolean) => void {
   const { frames, counters } = tables;
-  const { ethernetHeader, readInner } = createInnerReader(frames, view);
+  const { ethernetHeader, readInner } = createInnerReader(tables, view);
 
   /** Neighbours mostly came in at one port: they are summed up before they are counted. */
   function inspect(count: number, infer: boolean): void {
