@@ -120,6 +120,11 @@ describe("the machine", () => {
     expect(findings.get("route 2001:db8::9")).toMatchObject({ state: "warning" });
     expect(findings.get("route 2001:db8::9")?.evidence).toContain("unreachable");
     expect(findings.get("mtu br0/br0")?.remedy).toContain("ip link set br0 mtu 1450");
+    // Who waits at a terminal sees how far it is; a pipe has data and words alone.
+    const command = `${process.execPath} ${PROGRAM} --socket ${NO_SOCKET} doctor --config ${file}`;
+    const terminal = ["-u", "CI", "TERM=xterm", "script", "-qec", command, "/dev/null"];
+    expect(await lab.test.run("env", terminal)).toContain("\r\x1b[K[1/3] route to 10.122.0.22, 0 s");
+    expect(stderr).not.toContain("[1/3]");
   });
 
   test("that can have no ring is told so in one sentence by a switch that insists on it", async () => {

@@ -2,6 +2,7 @@
 // tools that an operator would ask. Changes nothing, sends nothing.
 import { readFileSync } from "node:fs";
 import { outcome } from "../lab/command.ts";
+import { Progress } from "../progress.ts";
 import { Refusal } from "../refusal.ts";
 import { type DropRule, iptablesDropRules, nftDropRules } from "./firewall.ts";
 
@@ -31,9 +32,18 @@ export interface HostQuestion {
 
 /** One after the other: this is no reason to start many processes at once. */
 export async function readHost(question: HostQuestion): Promise<HostFacts> {
-  const routes: Route[] = [];
-  for (const way of question.ways) routes.push(await routeTo(way));
-  return { routes, ...(await readFirewall(question.dstports)) };
+  const progress = new Progress(question.ways.length + 1);
+  try {
+    const routes: Route[] = [];
+    for (const way of question.ways) {
+      progress.step(`route to ${way.remote}`);
+      routes.push(await routeTo(way));
+    }
+    progress.step("firewall");
+    return { routes, ...(await readFirewall(question.dstports)) };
+  } finally {
+    progress.end();
+  }
 }
 
 interface RouteAnswer {
