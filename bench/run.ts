@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Progress } from "../src/control/progress.ts";
 import { buildGenerator, startSinks } from "./generator.ts";
 import { acquaint, labDown, labUp } from "./lab.ts";
 import { describeMachine } from "./machine.ts";
@@ -22,6 +23,9 @@ import { Samples } from "./samples.ts";
 import type { Suite } from "./suites.ts";
 import { targetsMarkdown } from "./targets.ts";
 import { machineCpuSeconds, stolenCpuSeconds } from "./usage.ts";
+
+/** While it measures. */
+let progress: Progress | null = null;
 
 const BUSY_WINDOW_MS = 500;
 /** What the last lab leaves to the kernel (a million addresses to free) is done below this. */
@@ -83,6 +87,15 @@ class Run {
     }
   }
 
+  /** Of all peers and rounds; those that turn out to be impossible included. */
+  get measureCount(): number {
+    const { rounds, peers } = this.#plan;
+    let count = 0;
+    for (let round = 1; round <= rounds; round++)
+      for (const kind of peers) count += this.#measuresFor(kind, round).length;
+    return count;
+  }
+
   /** Each measure once, whichever suites it is in. */
   #measuresFor(kind: PeerKind, round: number): Measure[] {
     const suites = this.#plan.suites.filter((suite) => this.#compares(suite, kind.name));
@@ -125,6 +138,7 @@ class Run {
   }
 
   async #measureOnce(kind: PeerKind, peer: Peer, layout: Layout, measure: Measure): Promise<void> {
+    progress?.step(`${kind.name}: ${measure.title}`);
     const obstacle = measure.obstacle?.();
     if (obstacle !== undefined) return this.#fail(kind, measure, obstacle);
     try {
@@ -184,6 +198,7 @@ function reason(error: unknown): string {
 }
 
 function say(line: string): void {
+  progress?.clear();
   process.stderr.write(`${line}\n`);
 }
 
@@ -210,7 +225,13 @@ async function main(): Promise<void> {
   const command = describeMachine(["npm run bench --", ...process.argv.slice(2)].join(" "));
   const stolenBefore = stolenCpuSeconds();
   const run = new Run(plan);
-  await run.measureAll();
+  progress = new Progress(run.measureCount);
+  try {
+    await run.measureAll();
+  } finally {
+    progress.end();
+    progress = null;
+  }
   writeFileSync(join(ROOT, "build/bench/samples.json"), JSON.stringify(run.samples, null, 2));
   const machine = `${command}
 - other load before the measurements: at most ${run.highestLoadPercent.toFixed(0)} % of the machine

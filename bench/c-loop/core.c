@@ -18,7 +18,7 @@ enum { DROPPED_PORT = 0, FLOOD = -1, GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4 
 enum { DESTINATION_DEVICE = 0 };
 
 // Offsets from the first counter of a port, of a bridge (src/dataplane/counters.ts).
-enum { RX_PACKETS = 0, RX_BYTES = 1, TX_PACKETS = 2, TX_BYTES = 3, DROPS = 9 };
+enum { RX_PACKETS = 0, RX_BYTES = 1, TX_PACKETS = 2, TX_BYTES = 3, UNFILLED_CHECKSUMS = 9, DROPS = 10 };
 enum { FDB_LEARNED = 0, FDB_MOVED = 1, FLOOD_COPIES = 4 };
 enum { COUNTERS_MAX = 64 };  // of any port or bridge, all reasons included
 
@@ -136,19 +136,22 @@ static inline bool has_ports(uint32_t protocol, uint32_t l4_bytes) {
   return (protocol == PROTOCOL_UDP && l4_bytes >= UDP_HEADER) || (protocol == PROTOCOL_TCP && l4_bytes >= TCP_HEADER);
 }
 
-// A checksum left undone is the plain pseudo-header sum, which comes not yet folded; `l4` is an offset in the frame.
-static void infer_offload(int32_t *row, const uint8_t *frame, uint32_t l4, uint32_t protocol, uint32_t sum, int32_t gso) {
+// A checksum left undone is the plain pseudo-header sum, which comes not yet folded; `l4` is an offset in the frame. Below,
+// `unfilled` is where those are counted, NULL = the device has told.
+static void infer_offload(int32_t *row, const uint8_t *frame, uint32_t l4, uint32_t protocol, uint32_t sum, int32_t gso,
+                          double *unfilled) {
   uint32_t csum = protocol == PROTOCOL_TCP ? TCP_CSUM : UDP_CSUM;
   sum = (sum & 0xffff) + (sum >> 16);
   sum = (sum & 0xffff) + (sum >> 16);
   if (read16(frame + l4 + csum) != sum) return;
+  (*unfilled)++;
   row[FRAME_FLAGS] |= FRAME_NEEDS_CSUM;
   row[FRAME_CSUM_START] = (int32_t)l4;
   row[FRAME_CSUM_OFFSET] = (int32_t)csum;
   if (protocol == PROTOCOL_TCP && row[FRAME_GSO_TYPE] == GSO_NONE) row[FRAME_GSO_TYPE] = gso;
 }
 
-static inline bool read_ipv4(int32_t *row, const uint8_t *frame, uint32_t length, uint32_t l3, bool infer) {
+static inline bool read_ipv4(int32_t *row, const uint8_t *frame, uint32_t length, uint32_t l3, double *unfilled) {
   if (length < l3 + IPV4_HEADER) return false;
   const uint8_t *ip = frame + l3;
   uint32_t header = (ip[0] & 15u) << 2, total = read16(ip + 2), protocol = ip[9];
@@ -161,14 +164,14 @@ static inline bool read_ipv4(int32_t *row, const uint8_t *frame, uint32_t length
     return true;
   }
   row[FRAME_FLOW] = mix(source ^ target ^ protocol ^ read32(ip + header) * 0x9e3779b1u);
-  if (infer && l3 + total == length) {
+  if (unfilled != NULL && l3 + total == length) {
     uint32_t sum = (source >> 16) + (source & 0xffff) + (target >> 16) + (target & 0xffff) + protocol + l4_bytes;
-    infer_offload(row, frame, l3 + header, protocol, sum, GSO_TCPV4);
+    infer_offload(row, frame, l3 + header, protocol, sum, GSO_TCPV4, unfilled);
   }
   return true;
 }
 
-static inline bool read_ipv6(int32_t *row, const uint8_t *frame, uint32_t length, uint32_t l3, bool infer) {
+static inline bool read_ipv6(int32_t *row, const uint8_t *frame, uint32_t length, uint32_t l3, double *unfilled) {
   if (length < l3 + IPV6_HEADER) return false;
   const uint8_t *ip = frame + l3;
   uint32_t l4_bytes = read16(ip + 4), protocol = ip[6], hash = protocol;
@@ -180,18 +183,18 @@ static inline bool read_ipv6(int32_t *row, const uint8_t *frame, uint32_t length
     return true;
   }
   row[FRAME_FLOW] = mix(hash ^ read32(ip + IPV6_HEADER) * 0x9e3779b1u);
-  if (infer && l3 + IPV6_HEADER + l4_bytes == length) {
+  if (unfilled != NULL && l3 + IPV6_HEADER + l4_bytes == length) {
     uint32_t sum = protocol + l4_bytes;
     for (uint32_t half = 8; half < IPV6_HEADER; half += 2) sum += read16(ip + half);
-    infer_offload(row, frame, l3 + IPV6_HEADER, protocol, sum, GSO_TCPV6);
+    infer_offload(row, frame, l3 + IPV6_HEADER, protocol, sum, GSO_TCPV6, unfilled);
   }
   return true;
 }
 
-static inline bool read_inner(int32_t *row, const uint8_t *frame, uint32_t length, uint32_t header, bool infer) {
+static inline bool read_inner(int32_t *row, const uint8_t *frame, uint32_t length, uint32_t header, double *unfilled) {
   uint32_t type = read16(frame + header - 2);
-  if (type == ETHERTYPE_IPV4) return read_ipv4(row, frame, length, header, infer);
-  if (type == ETHERTYPE_IPV6) return read_ipv6(row, frame, length, header, infer);
+  if (type == ETHERTYPE_IPV4) return read_ipv4(row, frame, length, header, unfilled);
+  if (type == ETHERTYPE_IPV6) return read_ipv6(row, frame, length, header, unfilled);
   row[FRAME_FLOW] = mix(read32(frame + 2) ^ read32(frame + 8) ^ (read16(frame) + read16(frame + 6)));
   return true;
 }
@@ -207,12 +210,13 @@ static inline uint32_t ethernet_header(const uint8_t *frame, uint32_t length, ui
   return bytes;
 }
 
-static inline int32_t inspect(const struct batch *b, int32_t *row) {
+static inline int32_t inspect(const struct batch *b, int32_t *row, uint32_t port) {
+  double *unfilled = b->infer ? &b->core->ports[port].counters[UNFILLED_CHECKSUMS] : NULL;
   const uint8_t *frame = b->arena.at + (uint32_t)row[FRAME_OFFSET];
   uint32_t length = (uint32_t)row[FRAME_LENGTH], vlan;
   if (row[FRAME_FLAGS] & FRAME_BAD_OFFLOAD) return DROP_OFFLOAD_INVALID;
   uint32_t header = ethernet_header(frame, length, &vlan);
-  if (!read_inner(row, frame, length, header, b->infer)) return DROP_INNER_MALFORMED;
+  if (!read_inner(row, frame, length, header, unfilled)) return DROP_INNER_MALFORMED;
   uint32_t high = read16(frame + 6), low = read32(frame + 8);
   if ((high & GROUP_BIT) || (high | low) == 0) return DROP_SOURCE_MAC_INVALID;
   row[FRAME_SOURCE_KEY] = (int32_t)(SLOT_TAKEN | vlan << 16 | high);
@@ -314,7 +318,7 @@ static void take_in(struct batch *b) {
     }
     packets++;
     bytes += (uint32_t)row[FRAME_LENGTH];
-    reason = inspect(b, row);
+    reason = inspect(b, row, port);
     if (reason != KEPT) {
       core->ports[port].counters[DROPS + reason]++;
       continue;

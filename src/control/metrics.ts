@@ -44,6 +44,19 @@ const DEFINITIONS: readonly Definition[] = [
     (port) => port.mssClamped,
   ),
   ofPorts(
+    "unfilled_checksums_total",
+    "Frames whose sender had left their TCP or UDP checksum undone, which the switch completes.",
+    (port) => port.unfilledChecksums,
+  ),
+  {
+    ...ofPorts(
+      "last_receive_timestamp_seconds",
+      "When the port last received a frame, to the second, since 1970; 0 if never.",
+      (port) => Math.floor((port.lastReceived?.wallMs ?? 0) / 1000),
+    ),
+    type: "gauge",
+  },
+  ofPorts(
     "impair_duplicates_total",
     "Frames beyond the first that this port's impaired cable made of one.",
     (port) => port.impairDuplicates,

@@ -18,7 +18,9 @@ export const IMPAIR_HELD = 6;
 export const MSS_CLAMPED = 7;
 /** Questions from this port (ARP, ND) that the switch has answered. */
 export const NEIGH_REPLIES = 8;
-export const DROPS = 9;
+/** Frames whose sender had left a checksum of theirs undone, as their headers tell (stages/inner.ts). */
+export const UNFILLED_CHECKSUMS = 9;
+export const DROPS = 10;
 export const PORT_COUNTERS = DROPS + DROP_REASON_COUNT;
 
 /** The row of frames that belong to no port (yet). */

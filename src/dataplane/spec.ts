@@ -4,6 +4,7 @@
 import type { Impairment } from "./cables/impairment.ts";
 import type { DropReasonName } from "./drop-reason.ts";
 import type { DataplaneEvent } from "./events.ts";
+import type { LastReceived } from "./inventory/activity.ts";
 import type { OuterOptions } from "./outer-options.ts";
 import type { PortPolicy } from "./policy.ts";
 import type { TraceAnswer, TraceQuestion } from "./trace/answer.ts";
@@ -209,6 +210,10 @@ export interface PortStatus {
   readonly neighReplies: number;
   /** TCP SYNs whose MSS was lowered for the sake of this port. */
   readonly mssClamped: number;
+  /** Frames from here whose sender had left their TCP or UDP checksum undone, which the switch completes. */
+  readonly unfilledChecksums: number;
+  /** null = it has received nothing yet. */
+  readonly lastReceived: LastReceived | null;
   /** Until frames pass again; 0 = the port is not quarantined. */
   readonly quarantinedSecondsLeft: number;
   /** How often it was quarantined since it is there. */

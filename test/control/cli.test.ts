@@ -55,7 +55,12 @@ describe("show", () => {
       quarantines: 2,
       loop_evidence: { time: "2023-11-14T22:13:20.000Z", frame: "00ff" },
     });
-    expect(await json("drops")).toMatchObject([{ port: "client1", reason: "split_horizon", count: 3 }]);
+    expect(await json("drops")).toEqual([
+      {
+        ...{ bridge: "br0", port: "client1", reason: "split_horizon", count: 3 },
+        ...{ text: expect.stringContaining("learnt"), remedy: expect.stringContaining("same VTEP") },
+      },
+    ]);
     expect(await json("mirrors")).toMatchObject([
       { mirror: "m0", packets: 6, drops: { queue: 1, output: 2 } },
     ]);

@@ -1,9 +1,10 @@
 // `vxswitch doctor` in words: which ability becomes which line, what remedies it, and when the exit code says no.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Finding } from "../../src/control/cli/doctor-findings.ts";
+import type { Finding } from "../../src/control/doctor/finding.ts";
+import type { HostFacts, HostQuestion } from "../../src/control/doctor/host.ts";
 import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
 import { EVERYTHING } from "./fake-abilities.ts";
-import { Harness } from "./harness.ts";
+import { Harness, SCENARIO } from "./harness.ts";
 
 const FAULT = { why: "it is not there", remedy: "fetch it" };
 
@@ -66,7 +67,7 @@ describe("a machine", () => {
   test.each(OPTIONAL)("without %s can forward all the same", async (check, differences) => {
     const { code, findings } = await doctor(differences);
     expect(code).toBe(0);
-    expect(notOk(findings)).toEqual({ [check]: "missing" });
+    expect(notOk(findings)).toEqual({ [check]: "warning" });
     expect(findings.find((finding) => finding.check === check)).toMatchObject({
       evidence: FAULT.why,
       remedy: FAULT.remedy,
@@ -81,7 +82,7 @@ describe("a machine", () => {
   test.each(NEEDED)("without %s cannot, and the exit code says so", async (check, differences) => {
     const { code, findings } = await doctor(differences);
     expect(code).toBe(1);
-    expect(notOk(findings)).toEqual({ [check]: "missing" });
+    expect(notOk(findings)).toEqual({ [check]: "problem" });
     expect((await harness.run("doctor")).err).toContain(
       `vxswitch: this machine cannot forward as it is; missing: ${check}\n`,
     );
@@ -90,10 +91,10 @@ describe("a machine", () => {
   const KERNELS: readonly [string, string][] = [
     ["7.0.1", "ok"],
     ["6.17.0-rc1+", "ok"],
-    ["6.16.12", "limited"],
-    ["6.6.87-1-amd64", "limited"],
-    ["6.5.0-44-generic", "limited"],
-    ["5.10.0", "limited"],
+    ["6.16.12", "note"],
+    ["6.6.87-1-amd64", "note"],
+    ["6.5.0-44-generic", "note"],
+    ["5.10.0", "note"],
   ];
   test.each(KERNELS)("with Linux %s is %s", async (kernel, state) => {
     const { code, findings } = await doctor({ kernel });
@@ -103,12 +104,12 @@ describe("a machine", () => {
     expect(evidence?.includes("without tcx")).toBe(/^(6\.5|5)\./.test(kernel));
   });
 
-  test("that grants a smaller receive queue is limited, with the setting that raises it", async () => {
+  test("that grants a smaller receive queue is noted, with the setting that raises it", async () => {
     const { findings } = await doctor({
       receiveBuffer: { attempt: null, wantedBytes: 32 << 20, grantedBytes: 212_992 },
     });
     expect(findings.find(({ check }) => check === "receive_buffer")).toMatchObject({
-      state: "limited",
+      state: "note",
       evidence: "a UDP socket is granted 0.2 of 32 MiB wanted",
       remedy: "sysctl -w net.core.rmem_max=33554432, or run with CAP_NET_ADMIN",
     });
@@ -136,7 +137,7 @@ describe("for people", () => {
     expect(lines).toHaveLength(15);
     expect(lines[1]).toMatch(/^kernel +ok +forwarding +Linux 6\.18\.44-generic$/);
     expect(out).toMatch(
-      /^packet_socket +missing +trains past the UDP sockets +it is not there -> fetch it$/m,
+      /^packet_socket +warning +trains past the UDP sockets +it is not there -> fetch it$/m,
     );
   });
 
@@ -155,10 +156,10 @@ describe("beside a running switch", () => {
     harness.dataplane.down.set("br0/client2", "the socket is gone");
     const { code, out, err } = await harness.run("doctor");
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    const [, running] = out.split("\n\n");
+    const [, , running] = out.split("\n\n");
     expect(running).toMatch(/^daemon +ok +the running switch +vxswitch \S+, underlay udp: the only make$/m);
-    expect(running).toMatch(/^overruns +limited .* 1 datagrams found .* -> .*workers/m);
-    expect(running).toMatch(/^port br0\/client2 +missing .* down: the socket is gone -> /m);
+    expect(running).toMatch(/^overruns +warning .* 1 datagrams found .* -> .*workers/m);
+    expect(running).toMatch(/^port br0\/client2 +problem .* down: the socket is gone -> /m);
     expect(running).not.toContain("client1");
   });
 
@@ -167,10 +168,10 @@ describe("beside a running switch", () => {
     const held = (pid: number) => ({
       udpPort: { port: 4789, attempt: FAULT, holder: { pid, name: "node" } },
     });
-    expect(notOk((await doctor(held(process.pid))).findings)).toEqual({ overruns: "limited" });
+    expect(notOk((await doctor(held(process.pid))).findings)).toEqual({ overruns: "warning" });
     const other = await doctor(held(process.pid + 1));
     expect(other.code).toBe(1);
-    expect(notOk(other.findings)).toMatchObject({ udp_port: "missing" });
+    expect(notOk(other.findings)).toMatchObject({ udp_port: "problem" });
   });
 
   test("more forwarding threads than processors are too many", async () => {
@@ -179,7 +180,7 @@ describe("beside a running switch", () => {
     const { findings } = await doctor({ processors: 2 });
     expect(findings.find(({ check }) => check === "processors")).toEqual({
       check: "processors",
-      state: "limited",
+      state: "note",
       evidence: "2 of them for 3 forwarding threads",
       remedy: "underlay: { workers: 2 }",
       needed_for: "workers",
@@ -189,6 +190,144 @@ describe("beside a running switch", () => {
   test("that is silent is reported", async () => {
     await harness.start();
     harness.dataplane.alive = false;
-    expect(notOk((await doctor()).findings)).toMatchObject({ daemon: "missing" });
+    expect(notOk((await doctor()).findings)).toMatchObject({ daemon: "problem" });
+  });
+
+  test("VTEPs that are sent to and never answer, or no longer, are named; others are not", async () => {
+    await harness.start();
+    const { activity, down } = harness.dataplane;
+    activity.set("br0/client1", { rxPackets: 0, lastReceived: null });
+    activity.set("br0/client2", { lastReceived: { wallMs: 0, agoSeconds: 600 } });
+    activity.set("br0/br0", { rxPackets: 0, lastReceived: null });
+    const silent = (findings: readonly Finding[]) => findings.filter(({ check }) => /^silent/.test(check));
+    const found = silent((await doctor()).findings);
+    expect(found).toMatchObject([
+      { check: "silent br0/client1", state: "warning" },
+      { check: "silent br0/client2", state: "note" },
+    ]);
+    expect(found[0].evidence).toBe("10.122.0.22: 20 frames sent, none ever received");
+    expect(found[0].remedy).toContain("ping 10.122.0.22");
+    expect(found[1].evidence).toContain("none received for 600 s");
+    activity.set("br0/client1", { rxPackets: 0, txPackets: 9, lastReceived: null });
+    activity.set("br0/client2", { lastReceived: { wallMs: 0, agoSeconds: 599 } });
+    expect(silent((await doctor()).findings)).toEqual([]);
+    activity.set("br0/client1", { lastReceived: null });
+    down.set("br0/client1", "no route");
+    expect(silent((await doctor()).findings)).toEqual([]);
+  });
+
+  test("a sender of unfilled checksums is named with the remedy; as many as chance makes are not", async () => {
+    await harness.start();
+    const { activity } = harness.dataplane;
+    activity.set("br0/client1", { rxPackets: 1_000_000, unfilledChecksums: 152 });
+    activity.set("br0/client2", { rxPackets: 1_000_000, unfilledChecksums: 153 });
+    const found = (await doctor()).findings.filter(({ check }) => /^checksums/.test(check));
+    expect(found).toEqual([
+      {
+        check: "checksums br0/client2",
+        state: "note",
+        evidence:
+          "client2 (10.122.3.152) sends frames with unfilled checksums: 153 of 1000000 repaired; harmless here",
+        remedy: "to stop it, on that host: ethtool -K DEVICE tx off",
+        needed_for: "the running switch",
+      },
+    ]);
+  });
+
+  test("frames that the kernel refused are counted against route and firewall", async () => {
+    await harness.start();
+    harness.dataplane.drops.set("br0/client1", { unreachable: 4 });
+    const found = (await doctor()).findings.find(({ check }) => check === "unreachable br0/client1");
+    expect(found).toMatchObject({ state: "warning", evidence: expect.stringContaining("4 frames") });
+    expect(found?.remedy).toContain("port 4789");
+  });
+});
+
+describe("a configuration against the host", () => {
+  const RULE = { hook: "input", where: "nft inet f in", action: "drop", packets: 3 } as const;
+
+  async function configured(host: Partial<HostFacts> = {}, bridges = SCENARIO) {
+    const usual = harness.host;
+    harness.host = (question) => ({ ...usual(question), ...host });
+    const file = harness.write("config.yaml", bridges);
+    const { out } = await harness.run("doctor", "--config", file, "--json");
+    const findings = JSON.parse(out) as Finding[];
+    return new Map(findings.map((finding) => [finding.check, finding]));
+  }
+
+  test("that suits it is ok: routes, MTU, firewall", async () => {
+    const found = await configured();
+    expect(found.get("routes")).toMatchObject({ state: "ok", evidence: "to all 2 remotes, by eth0" });
+    expect(found.get("mtu br0")?.evidence).toBe("eth0 carries 1500 bytes, so stations of br0 1450");
+    expect(found.get("firewall")?.state).toBe("ok");
+  });
+
+  test("is asked about no route twice, and the file about its UDP ports", async () => {
+    const asked: HostQuestion[] = [];
+    const usual = harness.host;
+    harness.host = (question) => {
+      asked.push(question);
+      return usual(question);
+    };
+    await configured({}, SCENARIO.replace("remote: 10.122.3.152", "remote: 10.122.0.22, dstport: 8472"));
+    expect(asked).toEqual([{ ways: [{ remote: "10.122.0.22", local: null }], dstports: [4789, 8472] }]);
+  });
+
+  test("with a remote that no route leads to is warned, in the kernel's words", async () => {
+    const routes = [{ remote: "10.122.0.22", device: null, mtuBytes: null, why: "Network is unreachable" }];
+    const found = await configured({ routes });
+    expect(found.get("route 10.122.0.22")).toMatchObject({ state: "warning", evidence: routes[0].why });
+    expect(found.get("route 10.122.0.22")?.remedy).toContain("ip route add 10.122.0.22 via");
+    expect(found.has("routes")).toBe(false);
+  });
+
+  const WAYS: readonly [string, number, number][] = [
+    ["10.122.0.22", 1499, 1449],
+    ["fd00::22", 1519, 1449],
+  ];
+  test.each(WAYS)(
+    "whose TAP is larger than the way to %s by %i bytes carries is warned",
+    async (remote, mtuBytes, left) => {
+      const routes = [{ remote, device: "eth0", mtuBytes, why: "" }];
+      const found = await configured({ routes }, SCENARIO.replace("10.122.0.22", `"${remote}"`));
+      expect(found.get("mtu br0/br0")).toMatchObject({ state: "warning" });
+      expect(found.get("mtu br0/br0")?.evidence).toContain(`stations of br0 ${left}`);
+      expect(found.get("mtu br0/br0")?.remedy).toContain(
+        `ip link set br0 mtu ${left}, or ip link set eth0 mtu ${mtuBytes + 1}`,
+      );
+    },
+  );
+
+  test("frames that were too big are a warning with the MTU that fits, though no TAP is too large", async () => {
+    await harness.start();
+    harness.dataplane.drops.set("br0/client1", { too_big: 6 });
+    const found = await configured();
+    expect(found.get("mtu br0")).toMatchObject({ state: "warning" });
+    expect(found.get("mtu br0")?.evidence).toContain("6 frames were too big");
+    expect(found.get("mtu br0")?.remedy).toContain("ip link set vxlan0 mtu 1450");
+  });
+
+  test("behind a firewall that drops its port has a problem if it has dropped, and is warned if not yet", async () => {
+    expect((await configured({ dropRules: [RULE] })).get("firewall")).toMatchObject({
+      state: "problem",
+      evidence: "nft inet f in: drop, 3 packets so far",
+    });
+    const idle = { ...RULE, packets: 0 };
+    expect((await configured({ dropRules: [idle] })).get("firewall")?.state).toBe("warning");
+  });
+
+  test("whose firewall may not be read is told so, and no more", async () => {
+    const found = await configured({ firewallWhy: "nft is not installed" });
+    expect(found.get("firewall")).toMatchObject({
+      state: "note",
+      evidence: "not looked at: nft is not installed",
+    });
+  });
+
+  test("that has faults is refused", async () => {
+    const file = harness.write("config.yaml", SCENARIO.replace("4100", "-1"));
+    const { code, err } = await harness.run("doctor", "--config", file);
+    expect(code).toBe(1);
+    expect(err).toContain("vni");
   });
 });

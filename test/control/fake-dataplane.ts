@@ -22,6 +22,15 @@ import type {
 } from "../../src/dataplane/spec.ts";
 import { type TraceAnswer, type TraceQuestion, TraceRefusal } from "../../src/dataplane/trace/answer.ts";
 
+type Activity = Pick<PortStatus, "rxPackets" | "txPackets" | "lastReceived" | "unfilledChecksums">;
+
+const ACTIVE: Activity = {
+  rxPackets: 10,
+  txPackets: 20,
+  lastReceived: { wallMs: 1_700_000_000_000, agoSeconds: 2 },
+  unfilledChecksums: 0,
+};
+
 export class FakeDataplane implements Dataplane {
   readonly bridges = new Map<string, BridgeSpec>();
   readonly ports = new Map<string, PortSpec>();
@@ -31,6 +40,8 @@ export class FakeDataplane implements Dataplane {
   /** Ports and mirrors, as bridge/name, that are to be down, and why. */
   readonly down = new Map<string, string>();
   readonly drops = new Map<string, DropCounts>();
+  /** What ports, as bridge/name, have received, where it is not the usual. */
+  readonly activity = new Map<string, Partial<typeof ACTIVE>>();
   /** Ports, as bridge/name, that are quarantined, and for which frame. */
   readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
   rows: FdbRow[] = [];
@@ -157,15 +168,14 @@ export class FakeDataplane implements Dataplane {
         policy: port.policy,
         impairIn: port.impairIn,
         impairOut: port.impairOut,
-        rxPackets: 10,
         rxBytes: 1000,
-        txPackets: 20,
         txBytes: 2000,
         tooBigReplies: 3,
         impairDuplicates: 0,
         impairHeld: 0,
         neighReplies: 5,
         mssClamped: 4,
+        ...{ ...ACTIVE, ...this.activity.get(keyOf(port)) },
         ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},
       })),

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Io } from "../../src/control/cli/io.ts";
 import { runCli } from "../../src/control/cli/program.ts";
+import type { HostFacts, HostQuestion } from "../../src/control/doctor/host.ts";
 import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
 import { EVERYTHING } from "./fake-abilities.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
@@ -32,6 +33,12 @@ export class Harness {
   readonly dataplane = new FakeDataplane();
   /** What the machine is to have, for `doctor`. */
   abilities: Abilities = EVERYTHING;
+  /** What the host is to say, for `doctor`: routes to all by eth0, and no rule of a firewall. */
+  host: (question: HostQuestion) => HostFacts = ({ ways }) => ({
+    routes: ways.map(({ remote }) => ({ remote, device: "eth0", mtuBytes: 1500, why: "" })),
+    dropRules: [],
+    firewallWhy: "",
+  });
   /** More of what the program finds in its environment. */
   env: Readonly<Record<string, string | undefined>> = {};
   readonly signals = new EventEmitter();
@@ -93,6 +100,7 @@ export class Harness {
       exit: (code) => void this.exits.push(code),
       open: async () => this.dataplane,
       abilities: async () => this.abilities,
+      host: async (question) => this.host(question),
     };
   }
 

@@ -20,6 +20,7 @@ import {
   TX_BYTES,
   TX_PACKETS,
   UNDERLAY_PORT,
+  UNFILLED_CHECKSUMS,
 } from "../../src/dataplane/counters.ts";
 import {
   allocateDestinations,
@@ -570,6 +571,14 @@ export class Lab {
   clamped(): Record<string, number> {
     const counts = this.allPorts.map(({ name, index }): [string, number] => {
       return [name, this.counters[portCounter(index) + MSS_CLAMPED]];
+    });
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
+  }
+
+  /** Frames of each port whose checksum was found undone. */
+  unfilled(): Record<string, number> {
+    const counts = this.allPorts.map(({ name, index }): [string, number] => {
+      return [name, this.counters[portCounter(index) + UNFILLED_CHECKSUMS]];
     });
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }

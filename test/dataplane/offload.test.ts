@@ -120,6 +120,18 @@ test("what a TAP tells is believed: nothing is inferred beside it", () => {
   expect([row[FRAME_FLAGS], row[FRAME_GSO_TYPE]]).toEqual([0, GSO_NONE]);
 });
 
+test("frames with a checksum left undone are counted at the port that they came from, by which way ever", () => {
+  const lab = new Lab({ ports: ["client1", "client2", "tap0"] });
+  const good = ethernet({ ...LEFT, checksum: "filled" });
+  lab.receive("client1", good, ethernet(LEFT), good);
+  expect(lab.unfilled()).toEqual({ client1: 1 });
+  lab.receive("client2", good);
+  lab.receive("tap0", ethernet(LEFT));
+  expect(lab.unfilled()).toEqual({ client1: 1 });
+  lab.receive("client2", ethernet({ ...LEFT, version: 6, protocol: "udp" }), ethernet(LEFT));
+  expect(lab.unfilled()).toEqual({ client1: 1, client2: 2 });
+});
+
 test("the flow's hash is the same for all of a flow, and spreads over many flows", () => {
   const flow = (port: number, payload: Buffer): Buffer =>
     ethernet({ ...LEFT, ports: [port, 50_000], payload });

@@ -1,10 +1,10 @@
 // What `vxswitch doctor` finds on this very machine, with all privileges and without; and a switch that insists on the
 // ring, or does not, where there can be none.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Finding } from "../../src/control/cli/doctor-findings.ts";
+import type { Finding } from "../../src/control/doctor/finding.ts";
 import { configText, labConfig } from "../../src/control/lab/config.ts";
 import type { Lab } from "../../src/control/lab/lab.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
@@ -14,14 +14,24 @@ import { KernelLab, network, PROGRAM } from "./harness/kernel-lab.ts";
 /** CAP_SYS_ADMIN implies CAP_BPF. */
 const WITHOUT_BPF = ["setpriv", "--bounding-set", "-bpf,-sys_admin"];
 const WITHOUT_ANY = ["setpriv", "--bounding-set", "-bpf,-sys_admin,-net_admin,-net_raw"];
+const NO_SOCKET = "/nonexistent/vxswitch.sock";
 const RING_CAPABILITIES = "it needs the capabilities CAP_NET_ADMIN and CAP_BPF";
 
 const [major = 0, minor = 0] = release().split(".").map(Number);
 const hasEverything = !inUserNamespace() && (major > 6 || (major === 6 && minor >= 17));
 
 /** Runs the doctor on a host; what it finds by check. */
-async function doctor(lab: Lab, wrapper: readonly string[] = [], socket = "/nonexistent/vxswitch.sock") {
-  const [program, ...args] = [...wrapper, process.execPath, PROGRAM, "--socket", socket, "doctor", "--json"];
+async function doctor(lab: Lab, wrapper: readonly string[] = [], socket = NO_SOCKET, more: string[] = []) {
+  const [program, ...args] = [
+    ...wrapper,
+    process.execPath,
+    PROGRAM,
+    "--socket",
+    socket,
+    "doctor",
+    "--json",
+    ...more,
+  ];
   const { code, stdout, stderr } = await lab.test.outcome(program, args);
   const rows = JSON.parse(stdout) as Finding[];
   return { code, stderr, findings: new Map(rows.map((row) => [row.check, row])) };
@@ -66,7 +76,7 @@ describe("the machine", () => {
     const { code, findings, stderr } = await doctor(lab, WITHOUT_ANY);
     expect(code, stderr).toBe(0);
     for (const check of ["tap", "classifier", "tcx", "ring_buffer", "tunnel_tap", "packet_socket"]) {
-      expect(findings.get(check), check).toMatchObject({ state: "missing" });
+      expect(findings.get(check), check).toMatchObject({ state: "warning" });
       expect(findings.get(check)?.remedy, check).toContain("root");
     }
     expect(findings.get("tap")?.evidence).toContain("CAP_NET_ADMIN");
@@ -79,7 +89,7 @@ describe("the machine", () => {
     expect(code).toBe(0);
     expect(findings.get("tap")?.state).toBe("ok");
     for (const check of ["classifier", "tcx", "ring_buffer", "tunnel_tap"])
-      expect(findings.get(check)?.state, check).toBe("missing");
+      expect(findings.get(check)?.state, check).toBe("warning");
   });
 
   test("whose port a kernel vxlan device holds cannot forward, and is told which device to remove", async () => {
@@ -87,9 +97,34 @@ describe("the machine", () => {
     await lab.test.ip("link", "set", "kernel0", "up");
     const { code, findings, stderr } = await doctor(lab);
     expect(code).toBe(1);
-    expect(findings.get("udp_port")).toMatchObject({ state: "missing", needed_for: "forwarding" });
+    expect(findings.get("udp_port")).toMatchObject({ state: "problem", needed_for: "forwarding" });
     expect(findings.get("udp_port")?.remedy).toContain("ip link del kernel0");
     expect(stderr).toContain("missing: udp_port");
+  });
+
+  test("whose firewall drops VXLAN, and that has no route to a remote, is told so by what was seen", async () => {
+    const rule = "add table inet f; add chain inet f in { type filter hook input priority 0; }";
+    await lab.test.run("nft", [`${rule}; add rule inet f in udp dport 4789 counter drop`]);
+    const datagrams = "for i in 1 2 3; do echo > /dev/udp/10.122.1.103/4789; done";
+    await lab.clients[0].host.run("bash", ["-c", datagrams]);
+    const file = join(directory, "vxswitch.yaml");
+    const port = (vni: number, remote: string) => `{ type: vxlan, vni: ${vni}, remote: "${remote}" }`;
+    const ports = `client1: ${port(1, "10.122.0.22")}, lost: ${port(2, "2001:db8::9")}`;
+    writeFileSync(file, `bridges: { br0: { ports: { ${ports}, br0: { type: tap, mtu: 1451 } } } }\n`);
+    const { code, findings, stderr } = await doctor(lab, [], undefined, ["--config", file]);
+    expect(code, stderr).toBe(0);
+    expect(findings.get("firewall")).toMatchObject({
+      state: "problem",
+      evidence: expect.stringMatching(/^nft inet f in: drop, [1-9]\d* packets so far$/),
+    });
+    expect(findings.get("route 2001:db8::9")).toMatchObject({ state: "warning" });
+    expect(findings.get("route 2001:db8::9")?.evidence).toContain("unreachable");
+    expect(findings.get("mtu br0/br0")?.remedy).toContain("ip link set br0 mtu 1450");
+    // Who waits at a terminal sees how far it is; a pipe has data and words alone.
+    const command = `${process.execPath} ${PROGRAM} --socket ${NO_SOCKET} doctor --config ${file}`;
+    const terminal = ["-u", "CI", "TERM=xterm", "script", "-qec", command, "/dev/null"];
+    expect(await lab.test.run("env", terminal)).toContain("\r\x1b[K[1/3] route to 10.122.0.22, 0 s");
+    expect(stderr).not.toContain("[1/3]");
   });
 
   test("that can have no ring is told so in one sentence by a switch that insists on it", async () => {

@@ -1,6 +1,7 @@
 // What a command may touch of the process: handed in, so that tests run commands without one.
 import type { Abilities } from "../../dataplane/inventory/abilities.ts";
 import type { OpenDataplane } from "../daemon.ts";
+import type { HostFacts, HostQuestion } from "../doctor/host.ts";
 
 export interface Io {
   /** Data. */
@@ -15,6 +16,8 @@ export interface Io {
   readonly open: OpenDataplane;
   /** What this machine lets a switch have, found out by trying; looks at this UDP port. */
   abilities(port: number): Promise<Abilities>;
+  /** What the host says of routes and its firewall. */
+  host(question: HostQuestion): Promise<HostFacts>;
 }
 
 /** Exit codes, as the manual promises them. */

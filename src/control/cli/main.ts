@@ -21,6 +21,10 @@ const io: Io = {
     const { probeAbilities } = await import("../../dataplane/inventory/abilities.ts");
     return probeAbilities(port);
   },
+  host: async (question) => {
+    const { readHost } = await import("../doctor/host.ts");
+    return readHost(question);
+  },
 };
 
 async function main(): Promise<void> {

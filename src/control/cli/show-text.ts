@@ -4,6 +4,7 @@ import { VXLAN_SRCPORT_DEFAULT } from "../config/limits.ts";
 import { unusualOuter } from "../outer-words.ts";
 import { unusualPolicy } from "../policy-words.ts";
 import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
+import { paragraph } from "./paragraph.ts";
 import { table } from "./table.ts";
 
 /** `show`. */
@@ -76,15 +77,27 @@ function pairs(words: Readonly<Record<string, unknown>>): string {
 /** `show ports`. */
 export function portsText(ports: readonly PortView[]): string {
   const headings = ["bridge", "port", "type", "state", "mtu", "vni", "remote"];
-  const counted = ["rx packets", "rx bytes", "tx packets", "tx bytes", "drops"];
+  const counted = ["rx packets", "rx bytes", "rx idle", "tx packets", "tx bytes", "drops"];
   const rows = ports.map((port) => [
     ...[port.bridge, port.port, port.type, port.state, port.mtu, port.vni, port.remote],
-    ...[port.rx_packets, port.rx_bytes, port.tx_packets, port.tx_bytes, sum(Object.values(port.drops))],
+    ...[
+      port.rx_packets,
+      port.rx_bytes,
+      idleText(port),
+      port.tx_packets,
+      port.tx_bytes,
+      sum(Object.values(port.drops)),
+    ],
   ]);
   const down = ports.filter(({ state }) => state === "down");
   const reasons = down.map(({ bridge, port, reason }) => `${bridge}/${port} is down: ${reason}\n`);
   const impaired = ports.filter((port) => port.impair_in !== null || port.impair_out !== null);
   return table([...headings, ...counted], rows) + reasons.join("") + impaired.map(impairedLine).join("");
+}
+
+/** Since it last received; `-` = never. */
+function idleText({ rx_idle_seconds: seconds }: PortView): string | null {
+  return seconds === null ? null : `${seconds}s`;
 }
 
 function impairedLine(port: PortView): string {
@@ -129,12 +142,14 @@ export function mirrorsText(mirrors: readonly MirrorView[]): string {
   return table(headings, rows) + reasons.join("");
 }
 
-/** `show drops`. */
+/** `show drops`: the counts, and below them each reason that occurs, explained once. */
 export function dropsText(drops: readonly DropView[]): string {
-  return table(
-    ["bridge", "port", "count", "reason", "because"],
-    drops.map(({ bridge, port, count, reason, text }) => [bridge, port, count, reason, text]),
+  const rows = drops.map(({ bridge, port, count, reason }) => [bridge, port, count, reason]);
+  const reasons = new Map(drops.map((drop) => [drop.reason, drop]));
+  const explained = [...reasons.values()].map(
+    ({ reason, text, remedy }) => `\n${paragraph(`${reason}: ${text}.`)}${paragraph(remedy, "    ")}`,
   );
+  return table(["bridge", "port", "count", "reason"], rows) + explained.join("");
 }
 
 /** `show vteps`. */

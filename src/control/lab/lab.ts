@@ -53,12 +53,20 @@ export class Lab {
     return client;
   }
 
-  /** Makes whatever is missing. Rejects with a Refusal that names the failing command. */
-  async up(): Promise<void> {
+  /** Steps that `up` tells of. */
+  get stepCount(): number {
+    return 2 + this.clients.length;
+  }
+
+  /** Makes whatever is missing. `onStep` hears what comes next. Rejects with a Refusal that names the failing command. */
+  async up(onStep: (what: string) => void = () => {}): Promise<void> {
+    onStep("namespaces");
     for (const host of this.hosts) await host.ensure();
+    onStep("campus network");
     await this.ensureCampus();
     await this.plugIn(this.test, this.testSpec.underlay);
     for (const { host, spec } of this.clients) {
+      onStep(host.name);
       await this.plugIn(host, spec.underlay);
       for (const cable of spec.cables) await this.ensureCable(host, spec, cable);
     }

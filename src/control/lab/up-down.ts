@@ -1,6 +1,7 @@
 // `vxswitch lab up` and `lab down`: the lab with a switch that runs on in the background, to be played with by hand.
 import { mkdirSync, rmSync } from "node:fs";
 import { relative } from "node:path";
+import { Progress } from "../progress.ts";
 import { configText, labConfig } from "./config.ts";
 import { removeLeftovers } from "./host.ts";
 import { createLab, type Lab } from "./lab.ts";
@@ -21,9 +22,15 @@ export async function labUp({ prefix }: LabCommandOptions): Promise<void> {
   await requireLabPrivileges();
   const lab = createLab({ prefix });
   const files = switchFiles(directoryOf(prefix));
-  await lab.up();
-  mkdirSync(files.directory, { recursive: true });
-  if (!(await answers(files.socket))) await startInBackground(lab, files);
+  const progress = new Progress(lab.stepCount + 1);
+  try {
+    await lab.up((what) => progress.step(what));
+    mkdirSync(files.directory, { recursive: true });
+    progress.step("switch");
+    if (!(await answers(files.socket))) await startInBackground(lab, files);
+  } finally {
+    progress.end();
+  }
   process.stdout.write(whatToTry(lab, files));
 }
 

@@ -15,6 +15,7 @@ import type {
 import { impairmentWords } from "../config/impairment.ts";
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
+import { DROP_REMEDIES } from "../drop-remedies.ts";
 import { outerWords } from "../outer-words.ts";
 import { keyOf } from "../plan.ts";
 import { mirrorWords } from "../plan-text.ts";
@@ -111,6 +112,8 @@ function portView(port: PortStatus) {
     impair_held: port.impairHeld,
     neigh_replies: port.neighReplies,
     mss_clamped: port.mssClamped,
+    unfilled_checksums: port.unfilledChecksums,
+    rx_idle_seconds: port.lastReceived?.agoSeconds ?? null,
     quarantined_seconds_left: port.quarantinedSecondsLeft,
     quarantines: port.quarantines,
     loop_evidence: port.loopEvidence && evidenceView(port.loopEvidence),
@@ -177,5 +180,6 @@ function dropRows(bridge: string, port: string, drops: DropCounts) {
     reason: name,
     count: drops[name] ?? 0,
     text,
+    remedy: DROP_REMEDIES[name],
   })).filter(({ count }) => count > 0);
 }

@@ -3,7 +3,6 @@
 // are bounded in number, and a hub looks at its list of who is allowed.
 import { type Address, formatAddress, isWithin } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
-import { portCounter, RX_PACKETS } from "../counters.ts";
 import { vtepAdmitted, vtepByGroup, vtepRefused, vtepRemoved } from "../events.ts";
 import type { Newcomer } from "../newcomers.ts";
 import type { AnySpec, DataplaneEvent, VxlanPortSpec } from "../spec.ts";
@@ -31,14 +30,8 @@ export interface AdmissionOptions {
   readonly learntAt: (bridge: number) => ReadonlySet<number>;
 }
 
-interface Activity {
-  readonly received: number;
-  readonly sinceMs: number;
-}
-
 export class Admission {
   private readonly options: AdmissionOptions;
-  private readonly activity = new Map<Port, Activity>();
   private readonly refusals = new Set<string>();
   private nextLookMs = 0;
 
@@ -131,18 +124,11 @@ export class Admission {
     for (const port of [...this.options.ports.all()]) {
       if (port.spec.type !== "vxlan" || port.spec.hub === null) continue;
       const idleMs = this.options.ports.hubOf(port.spec).idleSeconds * 1000;
-      const received = this.options.counters.sumOf(portCounter(port.index) + RX_PACKETS);
-      const before = this.activity.get(port);
-      if (before === undefined || before.received !== received)
-        this.activity.set(port, { received, sinceMs: nowMs });
-      else if (idleMs > 0 && nowMs - before.sinceMs >= idleMs) {
-        await this.options.ports.del(port.spec.bridge, port.spec.name);
-        this.options.onEvent(vtepRemoved(port.spec, idleMs / 1000));
-        isOther = true;
-      }
+      if (idleMs === 0 || port.activity.silentMs(nowMs) < idleMs) continue;
+      await this.options.ports.del(port.spec.bridge, port.spec.name);
+      this.options.onEvent(vtepRemoved(port.spec, idleMs / 1000));
+      isOther = true;
     }
-    const ports = new Set(this.options.ports.all());
-    for (const port of this.activity.keys()) if (!ports.has(port)) this.activity.delete(port);
     return isOther;
   }
 }

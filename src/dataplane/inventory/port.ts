@@ -1,6 +1,7 @@
 // One port as the control thread knows it.
 import type { Address } from "../address.ts";
 import type { PortSpec } from "../spec.ts";
+import type { Activity } from "./activity.ts";
 import type { Group } from "./groups.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Retry } from "./retry.ts";
@@ -29,6 +30,7 @@ export interface Port {
   /** Why it is down; "" while up. */
   reason: string;
   readonly retry: Retry;
+  readonly activity: Activity;
   readonly quarantine: Quarantine;
 }
 

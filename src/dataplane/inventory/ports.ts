@@ -2,7 +2,7 @@
 // and tells the engine by commands. A port that cannot be opened is down with a reason and is tried again.
 import { parseAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
-import { PORT_COUNTERS, portCounter, TX_PACKETS } from "../counters.ts";
+import { PORT_COUNTERS, portCounter, RX_PACKETS, TX_PACKETS } from "../counters.ts";
 import { mtuStays, portDown, portQuarantined, portReleased, portUp } from "../events.ts";
 import { bringUp, closeTap } from "../io/tap.ts";
 import { DEVICES_MAX, PORTS_MAX, type PortRange } from "../limits.ts";
@@ -10,6 +10,7 @@ import type { Listeners } from "../listeners.ts";
 import type { AnySpec, DataplaneEvent, PortSpec, TapPortSpec, VxlanPortSpec } from "../spec.ts";
 import type { ForwardingCommand } from "../threads/workers.ts";
 import { overheadBytes } from "../wire/vxlan.ts";
+import { Activity } from "./activity.ts";
 import type { AllCounters } from "./all-counters.ts";
 import { Ends, MTU_DEFAULT_BYTES } from "./ends.ts";
 import { textOf } from "./explain.ts";
@@ -108,6 +109,7 @@ export class Ports {
       opened: null,
       reason: "",
       retry: new Retry(),
+      activity: new Activity(monotonicMs()),
       quarantine: new Quarantine(),
     });
     this.options.counters.clear(portCounter(port.index), PORT_COUNTERS);
@@ -203,6 +205,8 @@ export class Ports {
     // A path MTU that the kernel learns from a router is announced to nobody.
     this.ends.hops.refreshSome(PATHS_A_SECOND);
     for (const port of this.ports.values()) {
+      const received = this.options.counters.sumOf(portCounter(port.index) + RX_PACKETS);
+      port.activity.look(received, nowMs, Date.now());
       if (port.quarantine.isDue(nowMs)) await this.endQuarantine(port);
       if (port.opened === null && port.retry.isDue(nowMs)) await this.open(port);
       else if (port.opened !== null) await this.lookAfter(port);

@@ -27,6 +27,7 @@ import {
   TX_BYTES,
   TX_PACKETS,
   UNDERLAY_PORT,
+  UNFILLED_CHECKSUMS,
 } from "../counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
 import type { Fdb } from "../fdb/fdb.ts";
@@ -68,6 +69,7 @@ export function bridgeStatus(
 export function portStatus(counters: Float64Array, ports: Ports, port: Port): PortStatus {
   const { spec } = port;
   const at = portCounter(port.index);
+  const nowMs = monotonicMs();
   const vxlan = spec.type === "vxlan" ? spec : null;
   return {
     bridge: spec.bridge,
@@ -94,7 +96,9 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     impairHeld: counters[at + IMPAIR_HELD],
     neighReplies: counters[at + NEIGH_REPLIES],
     mssClamped: counters[at + MSS_CLAMPED],
-    quarantinedSecondsLeft: port.quarantine.secondsLeft(monotonicMs()),
+    unfilledChecksums: counters[at + UNFILLED_CHECKSUMS],
+    lastReceived: port.activity.lastReceived(nowMs),
+    quarantinedSecondsLeft: port.quarantine.secondsLeft(nowMs),
     quarantines: port.quarantine.count,
     loopEvidence: port.quarantine.evidence,
     drops: dropCounts(counters, port.index),

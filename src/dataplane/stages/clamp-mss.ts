@@ -58,7 +58,7 @@ const WIDEST = 0xffff;
 export function createClampMss(tables: Tables, packets: PacketMemory): (count: number) => void {
   const { frames, counters, destinations, bridges, portBridge, portPolicy } = tables;
   const { bytes, view, clampedAt } = packets;
-  const { ethernetHeader } = createInnerReader(frames, view);
+  const { ethernetHeader } = createInnerReader(tables, view);
   const end = clampedAt + CLAMPED_BYTES;
   /** Where the next copy of this batch stands. */
   let room = clampedAt;

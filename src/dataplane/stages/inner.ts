@@ -1,7 +1,10 @@
 // Reading the inner frame: VLAN, flow hash, ECN, and what its sender left to a network card. The UDP underlay delivers a
 // frame without metadata, but a checksum left undone betrays itself: the field then holds the plain pseudo-header sum.
 // Completing it is right even for a valid packet that matches by chance, whose checksum comes out the same again.
+import * as counterLayout from "../counters.ts";
+import { portCounter } from "../counters.ts";
 import * as layout from "../frames.ts";
+import type { Tables } from "../tables.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const {
@@ -14,10 +17,12 @@ const {
   FRAME_GSO_TYPE,
   FRAME_LENGTH,
   FRAME_OFFSET,
+  FRAME_PORT,
   GSO_NONE,
   GSO_TCPV4,
   GSO_TCPV6,
 } = layout;
+const { UNFILLED_CHECKSUMS } = counterLayout;
 
 export const ETHERNET_HEADER_BYTES = 14;
 export const VLAN_TAG_BYTES = 4;
@@ -63,7 +68,7 @@ export type SightNote = (at: number) => void;
 
 /** `view` is over the arena that the rows of `frames` point into. */
 export function createInnerReader(
-  frames: Int32Array,
+  { frames, counters }: Tables,
   view: DataView,
   sight: SightNote = () => {},
 ): InnerReader {
@@ -173,6 +178,7 @@ export function createInnerReader(
     sum = (sum & 0xffff) + (sum >>> 16);
     sum = (sum & 0xffff) + (sum >>> 16);
     if (view.getUint16(offset + l4 + csumOffset) !== sum) return;
+    counters[portCounter(frames[at + FRAME_PORT]) + UNFILLED_CHECKSUMS]++;
     frames[at + FRAME_FLAGS] |= FLAG_NEEDS_CSUM;
     frames[at + FRAME_CSUM_START] = l4;
     frames[at + FRAME_CSUM_OFFSET] = csumOffset;

@@ -37,7 +37,7 @@ export function createInspect(
   sight: SightNote,
 ): (count: number, infer: boolean) => void {
   const { frames, counters, drops } = tables;
-  const { ethernetHeader, readInner } = createInnerReader(frames, view, sight);
+  const { ethernetHeader, readInner } = createInnerReader(tables, view, sight);
 
   /** Neighbours mostly came in at one port: they are summed up before they are counted. */
   function inspect(count: number, infer: boolean): void {

@@ -26,7 +26,7 @@ export interface SightStage {
 export function createSight(tables: Tables, view: DataView): SightStage {
   const { frames, counters, bridges, portBridge, hostNews } = tables;
   const rows = new Int32Array(NOTED_MAX);
-  const { ethernetHeader, readInner } = createInnerReader(frames, view, note);
+  const { ethernetHeader, readInner } = createInnerReader(tables, view, note);
   let noted = 0;
 
   function note(at: number): void {

@@ -35,7 +35,7 @@ export interface SnoopStage {
 
 export function createSnoop(tables: Tables, view: DataView): SnoopStage {
   const { frames, counters, listeners } = tables;
-  const { ethernetHeader } = createInnerReader(frames, view);
+  const { ethernetHeader } = createInnerReader(tables, view);
   const { readIpv4, readIpv6 } = createMembershipReader(view, { joins, leaves, isRouter });
   const group = new Int32Array(4);
   /** Of the frame in hand. */

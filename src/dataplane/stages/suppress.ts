@@ -50,7 +50,7 @@ export interface SuppressStage extends AnsweringStage {
 
 export function createSuppress(tables: Tables, { view, neighAnswersAt }: PacketMemory): SuppressStage {
   const { frames, counters, destinations, bridges, portBridge, portPolicy, neighbours } = tables;
-  const { ethernetHeader } = createInnerReader(frames, view);
+  const { ethernetHeader } = createInnerReader(tables, view);
   const { message, read } = createNeighbourReader(view);
   const ip = new Int32Array(4);
   const notedFrames = new Int32Array(NEIGH_ANSWERS_MAX);

@@ -41,7 +41,7 @@ export interface TooBigStage extends AnsweringStage {
 
 export function createTooBig(tables: Tables, { view, answersAt }: PacketMemory): TooBigStage {
   const { frames, counters, destinations } = tables;
-  const { ethernetHeader } = createInnerReader(frames, view);
+  const { ethernetHeader } = createInnerReader(tables, view);
   const notedFrames = new Int32Array(ANSWERS_MAX);
   const notedDestinations = new Int32Array(ANSWERS_MAX);
   let count = 0;

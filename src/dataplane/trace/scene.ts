@@ -69,7 +69,7 @@ export class Scene {
   get isRefusedOnTheWayIn(): boolean {
     const { vlans } = this.tables;
     const view = new DataView(this.frame.buffer, this.frame.byteOffset, this.frame.length);
-    const { ethernetHeader } = createInnerReader(this.tables.frames, view);
+    const { ethernetHeader } = createInnerReader(this.tables, view);
     const vid = ethernetHeader(0, this.frame.length) >>> 16;
     return this.vlansAreUsed && vlans.classify(this.evidence.port as number, vid) === REFUSED;
   }

@@ -1,20 +1,25 @@
-// `vxswitch doctor`: what this machine offers and lacks, each with the remedy; and, where a switch runs, how it fares.
+// `vxswitch doctor`: what this machine offers and lacks, how it suits a configuration, and, where a switch runs, how it
+// fares; each with the remedy.
 import type { Command } from "commander";
+import { loadConfig } from "../../config/file.ts";
 import { VXLAN_DSTPORT_DEFAULT } from "../../config/limits.ts";
+import type { Config } from "../../config/schema.ts";
+import { type Finding, FORWARDING, findingCells } from "../../doctor/finding.ts";
+import { machineFindings } from "../../doctor/machine-findings.ts";
+import { runningFindings } from "../../doctor/running-findings.ts";
+import { hostQuestion, underlayFindings } from "../../doctor/underlay-findings.ts";
 import { Refusal } from "../../refusal.ts";
 import type { Overview } from "../../server/views.ts";
 import { clientFor } from "../client.ts";
-import {
-  daemonFindings,
-  type Finding,
-  FORWARDING,
-  findingCells,
-  machineFindings,
-} from "../doctor-findings.ts";
 import type { Io } from "../io.ts";
 import { table } from "../table.ts";
 
 const HEADINGS = ["check", "state", "needed for", "evidence -> remedy"];
+
+interface Running {
+  readonly overview: Overview;
+  readonly config: Config;
+}
 
 /** Adds `doctor` to the program. */
 export function registerDoctor(program: Command, io: Io): void {
@@ -23,20 +28,29 @@ export function registerDoctor(program: Command, io: Io): void {
     .description(
       "what this machine offers and lacks, each with the remedy; exit 1 if it cannot forward at all",
     )
+    .option("--config <file>", "what to hold against the machine, unless a switch runs")
     .option("--json", "for programs")
-    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
-      const daemon = await askDaemon(command, io);
-      const machine = machineFindings(await io.abilities(VXLAN_DSTPORT_DEFAULT), daemon);
-      const running = daemon === null ? [] : daemonFindings(daemon);
-      io.out(json ? `${JSON.stringify([...machine, ...running], null, 2)}\n` : text(machine, running));
-      expectForwarding(machine);
+    .action(async (options: { config?: string; json?: boolean }, command: Command) => {
+      const running = await askDaemon(command, io);
+      const config = running?.config ?? (options.config === undefined ? null : loadConfig(options.config));
+      const overview = running?.overview ?? null;
+      const dstport = config?.underlay.dstport ?? VXLAN_DSTPORT_DEFAULT;
+      const sections = [
+        machineFindings(await io.abilities(dstport), overview),
+        config === null ? [] : underlayFindings(config, await io.host(hostQuestion(config)), overview),
+        overview === null ? [] : runningFindings(overview),
+      ];
+      io.out(options.json ? `${JSON.stringify(sections.flat(), null, 2)}\n` : text(sections));
+      expectForwarding(sections[0] ?? []);
     });
 }
 
-/** The overview of the running switch, or null and a word on why there is none. */
-async function askDaemon(command: Command, io: Io): Promise<Overview | null> {
+/** The running switch and its configuration, or null and a word on why there is none. */
+async function askDaemon(command: Command, io: Io): Promise<Running | null> {
   try {
-    return await clientFor(command, io).ask<Overview>("GET", "/v1/status");
+    const client = clientFor(command, io);
+    const { config } = await client.ask<{ config: Config }>("GET", "/v1/config");
+    return { config, overview: await client.ask<Overview>("GET", "/v1/status") };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     io.err(`${error.message}\n`);
@@ -44,14 +58,14 @@ async function askDaemon(command: Command, io: Io): Promise<Overview | null> {
   }
 }
 
-function text(machine: readonly Finding[], running: readonly Finding[]): string {
-  const sections = [machine, running].filter((findings) => findings.length > 0);
-  return sections.map((findings) => table(HEADINGS, findings.map(findingCells))).join("\n");
+function text(sections: readonly (readonly Finding[])[]): string {
+  const filled = sections.filter((findings) => findings.length > 0);
+  return filled.map((findings) => table(HEADINGS, findings.map(findingCells))).join("\n");
 }
 
-function expectForwarding(findings: readonly Finding[]): void {
-  const lacking = findings.filter(
-    (finding) => finding.state === "missing" && finding.needed_for === FORWARDING,
+function expectForwarding(machine: readonly Finding[]): void {
+  const lacking = machine.filter(
+    (finding) => finding.state === "problem" && finding.needed_for === FORWARDING,
   );
   if (lacking.length === 0) return;
   throw new Refusal(

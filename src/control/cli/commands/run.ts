@@ -1,7 +1,7 @@
 // `vxswitch run`: the daemon in the foreground, driven by signals.
 import { type Command, Option } from "commander";
 import { Daemon } from "../../daemon.ts";
-import { createLog, LOG_LEVELS, type LogLevel } from "../../log.ts";
+import { createLog, LOG_LEVELS, type LogLevel, logReader } from "../../log.ts";
 import { ServiceManager } from "../../service-manager.ts";
 import { Exit, type Io } from "../io.ts";
 
@@ -13,7 +13,7 @@ export function registerRun(program: Command, io: Io): void {
     .requiredOption("--config <file>", "the configuration, YAML")
     .addOption(new Option("--log-level <level>", "what to log").choices(LOG_LEVELS).default("info"))
     .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
-      const log = createLog(logLevel, io.err);
+      const log = createLog(logLevel, io.err, logReader(io.env));
       const stop = nextStop(io);
       const manager = new ServiceManager(io.env, log);
       let daemon: Daemon | null = null;

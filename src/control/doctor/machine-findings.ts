@@ -1,22 +1,10 @@
-// What `vxswitch doctor` finds, in words: the machine's abilities and a running switch's state as rows of one shape. Pure:
-// the trying is src/dataplane/inventory/abilities.ts's. The keys of a row are relied upon from outside.
+// What `vxswitch doctor` finds on the machine: its abilities in words. Pure: the trying is
+// src/dataplane/inventory/abilities.ts's.
 import type { Abilities, Attempt } from "../../dataplane/inventory/abilities.ts";
 import { isNodeTooOld, NODE_MIN_TEXT } from "../node-version.ts";
 import type { Overview } from "../server/views.ts";
+import { type Finding, FORWARDING, type Judged, note, ok, problem, warning } from "./finding.ts";
 
-export interface Finding {
-  readonly check: string;
-  /** `limited`: it works, with less than there could be. */
-  readonly state: "ok" | "limited" | "missing";
-  /** What was tried and what came back. */
-  readonly evidence: string;
-  /** What to do about it; "" if ok. */
-  readonly remedy: string;
-  readonly needed_for: string;
-}
-
-/** Without what is needed for this, nothing is switched. */
-export const FORWARDING = "forwarding";
 const RING = "io: ring";
 
 /** Linux that has tcx links, and Linux whose TAPs know tunnel offloads. */
@@ -51,50 +39,9 @@ export function machineFindings(abilities: Abilities, daemon: Overview | null): 
   ];
 }
 
-/** What a running switch uses, and what it suffers from. */
-export function daemonFindings({ version, alive, underlay, ports }: Overview): Finding[] {
-  const down = ports.filter(({ state }) => state === "down");
-  return [
-    {
-      ...(alive
-        ? ok("daemon", `vxswitch ${version}, underlay ${underlay.io}: ${underlay.reason}`)
-        : missing(
-            "daemon",
-            "a forwarding thread does not answer",
-            "it is started again; the daemon's log says why",
-          )),
-      needed_for: "the running switch",
-    },
-    overrunFinding(underlay.rx_overruns),
-    ...down.map(({ bridge, port, reason }) => ({
-      ...missing(`port ${bridge}/${port}`, `down: ${reason}`, "as it says; the switch tries again by itself"),
-      needed_for: "the running switch",
-    })),
-  ];
-}
-
-/** One line a finding, the remedy behind an arrow. */
-export function findingCells({ check, state, needed_for, evidence, remedy }: Finding): string[] {
-  return [check, state, needed_for, remedy === "" ? evidence : `${evidence} -> ${remedy}`];
-}
-
-type Judged = Omit<Finding, "needed_for">;
-
-function ok(check: string, evidence: string): Judged {
-  return { check, state: "ok", evidence, remedy: "" };
-}
-
-function limited(check: string, evidence: string, remedy: string): Judged {
-  return { check, state: "limited", evidence, remedy };
-}
-
-function missing(check: string, evidence: string, remedy: string): Judged {
-  return { check, state: "missing", evidence, remedy };
-}
-
 function attempted(check: string, neededFor: string, attempt: Attempt, evidence: string): Finding {
-  const judged =
-    attempt === null ? ok(check, evidence) : missing(check, attempt.why, remedyOf(attempt.remedy));
+  const lack = neededFor === FORWARDING ? problem : warning;
+  const judged = attempt === null ? ok(check, evidence) : lack(check, attempt.why, remedyOf(attempt.remedy));
   return { ...judged, needed_for: neededFor };
 }
 
@@ -107,13 +54,9 @@ function kernelFinding({ kernel }: Abilities): Finding {
   const evidence = `Linux ${kernel}`;
   const judge = (): Judged => {
     if (isBelow(kernel, KERNEL_TCX))
-      return limited(
-        "kernel",
-        `${evidence}, without tcx and so without the ring`,
-        "boot Linux 6.17 or newer",
-      );
+      return note("kernel", `${evidence}, without tcx and so without the ring`, "boot Linux 6.17 or newer");
     if (isBelow(kernel, KERNEL_TUNNEL))
-      return limited("kernel", `${evidence}, whose TAPs know no tunnel offloads`, "boot Linux 6.17 or newer");
+      return note("kernel", `${evidence}, whose TAPs know no tunnel offloads`, "boot Linux 6.17 or newer");
     return ok("kernel", evidence);
   };
   return { ...judge(), needed_for: FORWARDING };
@@ -127,7 +70,7 @@ function isBelow(release: string, [major, minor]: readonly [number, number]): bo
 function nodeFinding({ nodeVersion }: Abilities): Finding {
   const evidence = `Node.js ${nodeVersion}`;
   const judged = isNodeTooOld(nodeVersion)
-    ? missing("node", `${evidence}, below ${NODE_MIN_TEXT}`, `install Node.js ${NODE_MIN_TEXT} or newer`)
+    ? problem("node", `${evidence}, below ${NODE_MIN_TEXT}`, `install Node.js ${NODE_MIN_TEXT} or newer`)
     : ok("node", evidence);
   return { ...judged, needed_for: FORWARDING };
 }
@@ -146,7 +89,7 @@ function bufferFinding({ receiveBuffer: { attempt, wantedBytes, grantedBytes } }
   const finding = attempted("receive_buffer", "bursts without overruns", attempt, evidence);
   if (finding.state !== "ok" || grantedBytes >= wantedBytes) return finding;
   const remedy = `sysctl -w net.core.rmem_max=${wantedBytes}, or run with CAP_NET_ADMIN`;
-  return { ...finding, state: "limited", remedy };
+  return { ...finding, state: "note", remedy };
 }
 
 function mebibytes(bytes: number): string {
@@ -159,13 +102,6 @@ function processorFinding({ processors }: Abilities, daemon: Overview | null): F
   const judged =
     workers <= processors
       ? ok("processors", evidence)
-      : limited("processors", evidence, `underlay: { workers: ${processors} }`);
+      : note("processors", evidence, `underlay: { workers: ${processors} }`);
   return { ...judged, needed_for: "workers" };
-}
-
-function overrunFinding(overruns: number): Finding {
-  const evidence = `${overruns} datagrams found a receive queue full since the switch started`;
-  const remedy = "more forwarding threads (underlay: { workers: N }), or a core for each (spin: always)";
-  const judged = overruns === 0 ? ok("overruns", evidence) : limited("overruns", evidence, remedy);
-  return { ...judged, needed_for: "the running switch" };
 }

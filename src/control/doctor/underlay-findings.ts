@@ -1,0 +1,107 @@
+// What `vxswitch doctor` finds when it holds a configuration against the host: ways to the remotes, MTUs, the firewall. Pure.
+import type { VxlanPortSpec } from "../../dataplane/spec.ts";
+import { overheadBytes } from "../../dataplane/wire/vxlan.ts";
+import type { Config } from "../config/schema.ts";
+import { specsOf } from "../config/specs.ts";
+import type { Overview } from "../server/views.ts";
+import { type Finding, FORWARDING, type Judged, note, ok, problem, warning } from "./finding.ts";
+import type { HostFacts, HostQuestion, Route } from "./host.ts";
+
+/** Each is asked for by a process of its own. */
+const WAYS_MAX = 64;
+
+/** What has to be known of the host. */
+export function hostQuestion(config: Config): HostQuestion {
+  const ports = vxlanPorts(config);
+  const ways = new Map(
+    ports.flatMap(({ remotes, local }) => remotes.map((remote) => [`${remote} ${local}`, { remote, local }])),
+  );
+  const dstports = new Set(ports.map(({ dstport }) => dstport));
+  return { ways: [...ways.values()].slice(0, WAYS_MAX), dstports: [...dstports] };
+}
+
+/** `daemon` is the switch that runs with this configuration, null if none does. */
+export function underlayFindings(config: Config, host: HostFacts, daemon: Overview | null): Finding[] {
+  const judged = [
+    ...routeFindings(host.routes),
+    ...Object.keys(config.bridges).flatMap((bridge) => mtuFindings(config, bridge, host.routes, daemon)),
+    firewallFinding(host, daemon),
+  ];
+  return judged.map((finding) => ({ ...finding, needed_for: FORWARDING }));
+}
+
+function vxlanPorts(config: Config): VxlanPortSpec[] {
+  return specsOf(config).ports.filter((port) => port.type === "vxlan");
+}
+
+function routeFindings(routes: readonly Route[]): Judged[] {
+  const devices = new Set(routes.flatMap(({ device }) => device ?? []));
+  const lost = routes.filter(({ device }) => device === null);
+  if (lost.length === 0 && routes.length > 0)
+    return [ok("routes", `to all ${routes.length} remotes, by ${[...devices].join(", ")}`)];
+  return lost.map(({ remote, why }) => {
+    const remedy = `ip route add ${remote} via GATEWAY dev DEVICE, or correct 'remote' or 'local'`;
+    return warning(`route ${remote}`, why, remedy);
+  });
+}
+
+/** The stations of a bridge may use what its narrowest way carries. */
+function mtuFindings(
+  config: Config,
+  bridge: string,
+  routes: readonly Route[],
+  daemon: Overview | null,
+): Judged[] {
+  const remotes = new Set(vxlanPorts(config).flatMap((port) => (port.bridge === bridge ? port.remotes : [])));
+  const ways = routes.flatMap(({ remote, device, mtuBytes }) =>
+    mtuBytes === null || !remotes.has(remote)
+      ? []
+      : [{ remote, device, mtuBytes, overlayBytes: mtuBytes - overheadBytes(remote.includes(":")) }],
+  );
+  if (ways.length === 0) return [];
+  const narrowest = ways.reduce((least, way) => (way.overlayBytes < least.overlayBytes ? way : least));
+  const { device, mtuBytes, overlayBytes } = narrowest;
+  const evidence = `${device} carries ${mtuBytes} bytes, so stations of ${bridge} ${overlayBytes}`;
+  const tooBig =
+    daemon?.ports.filter((port) => port.bridge === bridge && (port.drops.too_big ?? 0) > 0) ?? [];
+  const dropped = tooBig.reduce((sum, { drops }) => sum + (drops.too_big ?? 0), 0);
+  const taps = tapMtus(config, bridge, daemon).filter(({ mtu }) => mtu > overlayBytes);
+  const findings = taps.map(({ name, mtu }) => {
+    const remedy = `ip link set ${name} mtu ${overlayBytes}, or ip link set ${device} mtu ${mtuBytes + mtu - overlayBytes} on the whole way`;
+    return warning(`mtu ${bridge}/${name}`, `${name} has ${mtu}; ${evidence}`, remedy);
+  });
+  if (dropped > 0) {
+    const remedy = `on the stations: ip link set vxlan0 mtu ${overlayBytes}; or a larger MTU of ${device} and the whole way`;
+    return [...findings, warning(`mtu ${bridge}`, `${dropped} frames were too big; ${evidence}`, remedy)];
+  }
+  return findings.length > 0 ? findings : [ok(`mtu ${bridge}`, evidence)];
+}
+
+function tapMtus(config: Config, bridge: string, daemon: Overview | null): { name: string; mtu: number }[] {
+  if (daemon !== null)
+    return daemon.ports.flatMap(({ bridge: of, type, port, mtu }) =>
+      of === bridge && type === "tap" ? [{ name: port, mtu }] : [],
+    );
+  return Object.entries(config.bridges[bridge]?.ports ?? {}).flatMap(([name, port]) =>
+    port.type === "tap" && port.mtu !== undefined ? [{ name, mtu: port.mtu }] : [],
+  );
+}
+
+/** Past a receive ring, INPUT is not asked. */
+function firewallFinding({ dropRules, firewallWhy }: HostFacts, daemon: Overview | null): Judged {
+  if (firewallWhy !== "")
+    return note("firewall", `not looked at: ${firewallWhy}`, "as root, with nftables or iptables installed");
+  if (dropRules.length === 0) return ok("firewall", "no rule names the UDP port to drop or reject it");
+  const evidence = dropRules
+    .map(
+      ({ where, action, packets }) =>
+        `${where}: ${action}${packets === null ? "" : `, ${packets} packets so far`}`,
+    )
+    .join("; ");
+  const remedy =
+    "delete the rule, or put one before it that accepts VXLAN (nft -a list ruleset, iptables -S)";
+  if (daemon?.underlay.io === "ring" && dropRules.every(({ hook }) => hook === "input"))
+    return note("firewall", `${evidence}; the receive ring passes by it`, remedy);
+  const hits = dropRules.some(({ packets }) => (packets ?? 0) > 0);
+  return hits ? problem("firewall", evidence, remedy) : warning("firewall", evidence, remedy);
+}
