@@ -1,5 +1,5 @@
 // Turns the shared counters and the records of the control thread into the values that it shows. Reads only.
-import { formatAddress } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import {
   bridgeCounter,
@@ -140,7 +140,7 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
     for (const end of ends) {
       if (end.remote === null) continue;
       const { local, dstport, vni } = spec;
-      const remote = formatAddress(end.remote.words);
+      const remote = addressText(end.remote);
       const key = `${remote} ${local} ${dstport}`;
       const pathMtuBytes = ports.ends.mtuBytesOf(end);
       const overlayMtuBytes = pathMtuBytes - overheadBytes(end.remote.ipv6);
@@ -151,6 +151,17 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
   }
   return Array.from(rows.values());
 }
+
+/** Of an address that stays: a status is asked for every second, and writing a thousand addresses takes longer than the rest. */
+function addressText(address: Address): string {
+  const known = addressTexts.get(address);
+  if (known !== undefined) return known;
+  const text = formatAddress(address.words);
+  addressTexts.set(address, text);
+  return text;
+}
+
+const addressTexts = new WeakMap<Address, string>();
 
 export function underlayStatus(counters: Float64Array, ports: Ports): UnderlayStatus {
   const { rings, underlays } = ports;
