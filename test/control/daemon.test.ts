@@ -2,6 +2,7 @@
 import { existsSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Activity } from "../../src/control/activity/activity.ts";
 import { createClient } from "../../src/control/cli/client.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { createLog } from "../../src/control/log.ts";
@@ -217,8 +218,10 @@ describe("over HTTP", () => {
   });
   test("a body without bounds is refused", async () => {
     const running = await RunningSwitch.start(harness.dataplane, parseConfig(SCENARIO, "F"));
+    const activity = new Activity(harness.dataplane);
     const api = createApi(
       running,
+      activity,
       createLog("silent", () => {}),
     );
     const text = "x".repeat(9 * 1024 * 1024);

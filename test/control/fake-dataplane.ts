@@ -25,6 +25,8 @@ export class FakeDataplane implements Dataplane {
   /** Ports and mirrors, as bridge/name, that are to be down, and why. */
   readonly down = new Map<string, string>();
   readonly drops = new Map<string, DropCounts>();
+  /** Counters of ports, as bridge/name, where they are not the usual. */
+  readonly counts = new Map<string, Partial<PortStatus>>();
   /** Ports, as bridge/name, that are quarantined, and for which frame. */
   readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
   rows: FdbRow[] = [];
@@ -152,6 +154,7 @@ export class FakeDataplane implements Dataplane {
         impairHeld: 0,
         neighReplies: 5,
         mssClamped: 4,
+        ...this.counts.get(keyOf(port)),
         ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},
       })),

@@ -3,6 +3,7 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import * as z from "zod";
+import type { Activity } from "../activity/activity.ts";
 import { parseConfig } from "../config/file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../config/limits.ts";
 import { printConfig } from "../config/print.ts";
@@ -11,6 +12,7 @@ import type { Log } from "../log.ts";
 import { Refusal, sentenceOf } from "../refusal.ts";
 import type { Outcome, RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
+import { addActivity } from "./activity-routes.ts";
 import { dropViews, fdbView, overview } from "./views.ts";
 
 /** A file as a JSON string, every character escaped in two, and some room for the rest. */
@@ -22,10 +24,11 @@ const fdbBody = z.strictObject({ port: z.string(), vlan: z.number() });
 const flushBody = z.strictObject({ port: z.string().nullable() });
 
 /** The application behind the control socket. */
-export function createApi(running: RunningSwitch, log: Log): Hono {
+export function createApi(running: RunningSwitch, activity: Activity, log: Log): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge }));
   addReads(app, running);
+  addActivity(app, activity);
   addChanges(app, running, log);
   addFdbChanges(app, running, log);
   app.notFound((c) => c.json({ error: `there is no ${c.req.method} ${c.req.path}` }, 404));
