@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Activity } from "../../src/control/activity/activity.ts";
 import { DROP_TRACKS_MAX, History } from "../../src/control/activity/history.ts";
+import { LinkSpeeds } from "../../src/control/activity/link-speed.ts";
+import { ratesView } from "../../src/control/activity/views.ts";
 import { createClient } from "../../src/control/cli/client.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
@@ -159,6 +161,56 @@ describe("a history", () => {
     expect(history.latestDrops("br0/p1000", "loop")).toBeNaN();
     expect(history.latest("port", "br0/p1000")![5]).toBe(0);
   });
+});
+
+test("who asks again and again for what came after his last sample gets every second once", async () => {
+  const activity = new Activity(dataplane);
+  const { history } = activity;
+  const now = performance.now() + 1e12;
+  let frames = 10;
+  const second = (n: number) => {
+    frames += n;
+    count({ rxPackets: frames });
+    activity.sample(now + history.samples * 1000);
+  };
+  second(0);
+  second(100);
+  const waits = activity.ratesAfter(1, 3);
+  second(200);
+  second(600);
+  const answer = await waits;
+  expect(answer).toMatchObject({ sample: 4, interval_seconds: 3 });
+  expect(answer.ports[0].rates.rx_packets! * 3).toBe(900);
+  const next = activity.ratesAfter(4, 1);
+  second(7);
+  expect(await next).toMatchObject({
+    sample: 5,
+    interval_seconds: 1,
+    ports: [{ rates: { rx_packets: 7 } }, {}, {}],
+  });
+  // As after a restart of the daemon.
+  const restarted = activity.ratesAfter(1000, 60);
+  second(8);
+  expect(await restarted).toMatchObject({ sample: 6, ports: [{ rates: { rx_packets: 8 } }, {}, {}] });
+});
+
+test("the share of the speed is that of the busier direction, where there is a speed", () => {
+  const speeds = new LinkSpeeds(
+    (device) => ({ eth0: 1000, tap0: 10, tap1: 100, down: -1 })[device] ?? Number.NaN,
+  );
+  const of = (device: string | null, isTap: boolean) => speeds.bitsPerSecond(device, isTap, 0);
+  expect([of("eth0", false), of("tap0", true), of("tap1", true)]).toEqual([1e9, null, 1e8]);
+  expect([of("down", false), of("none", false), of(null, false)]).toEqual([null, null, null]);
+  sample(0);
+  count({ rxBytes: 1000 + 125_000, txBytes: 2000 + 1_250_000 });
+  sample(1000);
+  const { ports } = ratesView(dataplane.status(), history, {
+    alive: true,
+    uptimeSeconds: 1,
+    samples: 1,
+    speedOf: ({ device, type }) => of(device, type === "tap"),
+  });
+  expect(ports.map((port) => port.ifutil_percent)).toEqual([1, 0, null]);
 });
 
 test("who listens gets the rates of each sample, until he stops", () => {

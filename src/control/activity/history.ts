@@ -14,6 +14,7 @@ import type {
 } from "../../dataplane/spec.ts";
 import { BRIDGES_MAX, MIRRORS_MAX, PORTS_MAX } from "../config/limits.ts";
 import { keyOf } from "../plan.ts";
+import type { RateTrack } from "./rate-track.ts";
 import { COARSE_SLOTS, FINE_SLOTS, type Slots, Timeline } from "./timeline.ts";
 import { type SampleTime, Tracks } from "./tracks.ts";
 
@@ -76,6 +77,8 @@ export class History {
   /** The port in whose place each was, as of the last sample. */
   private hubs = new Map<string, string>();
   private lastMs: number | null = null;
+  /** Samples that have rates, since the beginning. */
+  samples = 0;
 
   /** Takes in what the switch has counted by now. */
   sample(nowMs: number, status: SwitchStatus): void {
@@ -83,6 +86,7 @@ export class History {
     if (this.lastMs !== null && seconds <= 0) return;
     const time = this.lastMs === null ? null : { seconds, ...this.timeline.add(nowMs, seconds) };
     this.lastMs = nowMs;
+    if (time !== null) this.samples++;
     this.drops.begin();
     this.samplePorts(status.ports, time);
     this.sampleUnderlay(status, time);
@@ -91,20 +95,27 @@ export class History {
     this.drops.end(time, this.timeline.fine);
   }
 
-  /** Of the last sample, by name; undefined before there are two. */
-  latest(kind: "port" | "bridge" | "mirror" | "underlay", key: string): Float64Array | undefined {
-    return this.tracksOf(kind).get(key)?.latest;
+  /** The averages of the last so many samples, by name: of those in which the thing was there. */
+  latest(
+    kind: "port" | "bridge" | "mirror" | "underlay",
+    key: string,
+    samples = 1,
+  ): Float64Array | undefined {
+    const tracks = { port: this.ports, bridge: this.bridges, mirror: this.mirrors, underlay: this.underlays };
+    const track = tracks[kind].get(key);
+    return track && this.mean(track, samples);
   }
 
   /** How fast a port drops for this reason; NaN if that is not known. */
-  latestDrops(key: string, reason: string): number {
-    return this.drops.get(dropKey(key, reason))?.latest[0] ?? Number.NaN;
+  latestDrops(key: string, reason: string, samples = 1): number {
+    const track = this.drops.get(dropKey(key, reason));
+    return track ? this.mean(track, samples)[0] : Number.NaN;
   }
 
-  /** How long the last sample lasted. */
-  get lastSeconds(): number {
-    const [slot] = this.timeline.fine.newest(1);
-    return slot === undefined ? 0 : this.timeline.fine.seconds[slot];
+  /** How long the last so many samples lasted. */
+  secondsOf(samples: number): number {
+    const { fine } = this.timeline;
+    return fine.newest(samples).reduce((sum, slot) => sum + fine.seconds[slot], 0);
   }
 
   /** The last so many seconds of a port, or with an empty key of the underlay; null if there is no such port. */
@@ -223,9 +234,9 @@ export class History {
     };
   }
 
-  private tracksOf(kind: "port" | "bridge" | "mirror" | "underlay"): Tracks {
-    const tracks = { port: this.ports, bridge: this.bridges, mirror: this.mirrors, underlay: this.underlays };
-    return tracks[kind];
+  private mean(track: RateTrack, samples: number): Float64Array {
+    const { fine } = this.timeline;
+    return samples === 1 ? track.latest : track.mean(fine.newest(samples), fine);
   }
 }
 

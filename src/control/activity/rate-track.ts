@@ -43,19 +43,26 @@ export class RateTrack {
     this.counts.set(counts);
   }
 
-  /** Writes the averages of the slots that a slot of the hour is made of, as far as the thing was there. */
+  /** Writes the averages that a slot of the hour is made of. */
   average({ slot, fineSlots }: FullSlot, times: Slots): void {
-    for (let i = 0; i < this.counts.length; i++) {
+    this.mean(fineSlots, times).forEach((value, i) => {
+      this.coarse[i * COARSE_SLOTS + slot] = value;
+    });
+  }
+
+  /** The averages over these slots, as far as the thing was there. */
+  mean(slots: readonly number[], times: Slots): Float64Array {
+    return this.counts.map((_, i) => {
       let total = 0;
       let seconds = 0;
-      for (const from of fineSlots) {
-        const value = this.fine[i * FINE_SLOTS + from];
+      for (const slot of slots) {
+        const value = this.fine[i * FINE_SLOTS + slot];
         if (Number.isNaN(value)) continue;
-        total += value * times.seconds[from];
-        seconds += times.seconds[from];
+        total += value * times.seconds[slot];
+        seconds += times.seconds[slot];
       }
-      this.coarse[i * COARSE_SLOTS + slot] = seconds > 0 ? total / seconds : Number.NaN;
-    }
+      return seconds > 0 ? total / seconds : Number.NaN;
+    });
   }
 
   /** One of its values in these slots, as sampled. */

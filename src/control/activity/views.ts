@@ -1,6 +1,6 @@
 // Rates and history in the public shapes of the API: snake_case, what is in `rates` a second (levels such as `held` and
 // `fdb_entries` beside them as they are), null where it is not known.
-import type { DropCounts, SwitchStatus } from "../../dataplane/spec.ts";
+import type { DropCounts, PortStatus, SwitchStatus } from "../../dataplane/spec.ts";
 import { keyOf } from "../plan.ts";
 import { VERSION } from "../version.ts";
 import {
@@ -20,25 +20,39 @@ export type PortRates = RatesView["ports"][number];
 export type Sparklines = ReturnType<typeof sparklines>;
 export type HistoryView = ReturnType<typeof historyView>;
 
+export interface RatesContext {
+  readonly alive: boolean;
+  readonly uptimeSeconds: number;
+  /** How many of the last samples to average over. */
+  readonly samples: number;
+  /** Bits a second of the device by which a port's frames leave. */
+  speedOf(port: PortStatus): number | null;
+}
+
 /** The latest second of everything. */
-export function ratesView(
-  status: SwitchStatus,
-  history: History,
-  { alive, uptimeSeconds }: { alive: boolean; uptimeSeconds: number },
-) {
-  const ports = status.ports.map((port) => ({
-    bridge: port.bridge,
-    port: port.name,
-    type: port.type,
-    state: port.state,
-    reason: port.reason,
-    rates: named(PORT_VALUES, history.latest("port", keyOf(port))),
-    drops: dropRates(history, keyOf(port), port.drops),
-  }));
+export function ratesView(status: SwitchStatus, history: History, context: RatesContext) {
+  const { alive, uptimeSeconds, samples } = context;
+  const dropRates = (key: string, drops: DropCounts) =>
+    Object.fromEntries(
+      Object.keys(drops).map((reason) => [reason, orNull(history.latestDrops(key, reason, samples))]),
+    );
+  const ports = status.ports.map((port) => {
+    const rates = named(PORT_VALUES, history.latest("port", keyOf(port), samples));
+    const speed = context.speedOf(port);
+    const { bridge, name, type, state, reason, device } = port;
+    return {
+      ...{ bridge, port: name, type, state, reason, device },
+      speed_bits_per_second: speed,
+      ifutil_percent: utilization(rates.rx_bytes, rates.tx_bytes, speed),
+      rates,
+      drops: dropRates(keyOf(port), port.drops),
+    };
+  });
   const underlay = {
     io: status.underlay.io,
-    rates: named(UNDERLAY_VALUES, history.latest("underlay", "")),
-    drops: dropRates(history, "", status.underlay.drops),
+    receive_queue_bytes: status.underlay.receiveQueueBytes,
+    rates: named(UNDERLAY_VALUES, history.latest("underlay", "", samples)),
+    drops: dropRates("", status.underlay.drops),
   };
   const sum = (name: (typeof PORT_VALUES)[number]) =>
     rounded(ports.reduce((total, port) => total + (port.rates[name] ?? 0), 0));
@@ -46,7 +60,8 @@ export function ratesView(
     version: VERSION,
     time: new Date().toISOString(),
     uptime_seconds: uptimeSeconds,
-    interval_seconds: history.lastSeconds,
+    sample: history.samples,
+    interval_seconds: history.secondsOf(samples),
     alive,
     workers: status.workers.map((worker) => ({ alive: worker.alive })),
     worker_restarts: status.workerRestarts,
@@ -60,14 +75,15 @@ export function ratesView(
     underlay,
     bridges: status.bridges.map(({ name: bridge }) => ({
       bridge,
-      rates: named(BRIDGE_VALUES, history.latest("bridge", bridge)),
+      rates: named(BRIDGE_VALUES, history.latest("bridge", bridge, samples)),
     })),
     ports,
-    mirrors: status.mirrors.map(({ bridge, name: mirror, state }) => ({
+    mirrors: status.mirrors.map(({ bridge, name: mirror, state, queueBytes }) => ({
       bridge,
       mirror,
       state,
-      rates: named(MIRROR_VALUES, history.latest("mirror", keyOf({ bridge, name: mirror }))),
+      queue_bytes: queueBytes,
+      rates: named(MIRROR_VALUES, history.latest("mirror", keyOf({ bridge, name: mirror }), samples)),
     })),
   };
 }
@@ -100,10 +116,10 @@ function named<N extends string>(names: readonly N[], values: Float64Array | und
   return Object.fromEntries(entries) as Record<N, number | null>;
 }
 
-function dropRates(history: History, key: string, drops: DropCounts): Record<string, number | null> {
-  return Object.fromEntries(
-    Object.keys(drops).map((reason) => [reason, orNull(history.latestDrops(key, reason))]),
-  );
+/** The busier direction's share of the speed, as sar has it for what is full duplex. Bytes are those of the frames inside. */
+function utilization(rxBytes: number | null, txBytes: number | null, speed: number | null): number | null {
+  if (rxBytes === null || txBytes === null || speed === null) return null;
+  return rounded((Math.max(rxBytes, txBytes) * 8 * 100) / speed);
 }
 
 function orNull(value: number): number | null {

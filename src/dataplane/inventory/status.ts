@@ -30,6 +30,7 @@ import {
 } from "../counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
 import type { Fdb } from "../fdb/fdb.ts";
+import { queuedBytes } from "../io/mirror-queue.ts";
 import { remoteText } from "../remotes.ts";
 import type {
   BridgeStatus,
@@ -81,6 +82,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     hub: vxlan?.hub ?? null,
     local: vxlan?.local ?? null,
     dstport: vxlan?.dstport ?? null,
+    device: deviceName(ports, port),
     outer: vxlan?.outer ?? null,
     policy: spec.policy,
     impairIn: spec.impairIn,
@@ -101,9 +103,21 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
   };
 }
 
+/** The network device by which frames leave, as far as the kernel has a way. */
+function deviceName({ ends: { hops } }: Ports, { opened, spec, ends }: Port): string | null {
+  if (opened === null) return null;
+  if (spec.type === "tap") return spec.name;
+  if (spec.group !== null) return spec.group.dev;
+  for (const { destination } of ends) {
+    const hop = hops.hop(destination);
+    if (hop !== null) return hop.device;
+  }
+  return null;
+}
+
 export function mirrorStatus(
   counters: Float64Array,
-  { index, spec, output, reason }: MirrorRecord,
+  { index, spec, queues, output, reason }: MirrorRecord,
 ): MirrorStatus {
   const at = mirrorCounter(index);
   return {
@@ -114,6 +128,7 @@ export function mirrorStatus(
     output: outputText(spec.output),
     packets: counters[at + MIRROR_PACKETS],
     bytes: counters[at + MIRROR_BYTES],
+    queueBytes: queues.reduce((sum, queue) => sum + queuedBytes(queue), 0),
     queueDrops: counters[at + MIRROR_QUEUE_DROPS],
     outputDrops: counters[at + MIRROR_OUTPUT_DROPS],
   };
@@ -171,6 +186,7 @@ export function underlayStatus(counters: Float64Array, ports: Ports): UnderlaySt
     reason: `${rings.describe()}; ${paths.describe()}`,
     receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
     receiveOverruns: underlays.receiveOverruns() + rings.drops(),
+    receiveQueueBytes: underlays.receiveQueueBytes(),
     pathChanges: hops.changes,
     drops: dropCounts(counters, UNDERLAY_PORT),
   };
