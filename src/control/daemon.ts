@@ -9,7 +9,8 @@ import { portRangeOf } from "./config/values.ts";
 import { type Log, logLines } from "./log.ts";
 import { sentenceOf } from "./refusal.ts";
 import { RunningSwitch } from "./running-switch.ts";
-import { createApi, logOutcome } from "./server/api.ts";
+import { createApi } from "./server/api.ts";
+import { logOutcome } from "./server/changes.ts";
 import { claimSocketPath, listenOnSocket } from "./server/control-socket.ts";
 import { closeServer, createServer } from "./server/http.ts";
 import { listenForMetrics } from "./server/metrics-listener.ts";
@@ -88,7 +89,7 @@ async function startParts({ open, log }: DaemonOptions, config: Config, closers:
   const activity = new Activity(dataplane);
   closers.push(async () => activity.close());
   activity.start();
-  const metrics = await listenForMetrics(dataplane, config.metrics.listen, log);
+  const metrics = await listenForMetrics({ running, activity, log });
   closers.push(() => closeServer(metrics.server));
   const control = createServer(createApi(running, activity, log));
   closers.push(() => closeServer(control));

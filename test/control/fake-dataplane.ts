@@ -29,6 +29,8 @@ export class FakeDataplane implements Dataplane {
   readonly counts = new Map<string, Partial<PortStatus>>();
   /** Ports, as bridge/name, that are quarantined, and for which frame. */
   readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
+  /** Figures of ports, as bridge/name, other than the usual ones. */
+  readonly figures = new Map<string, Partial<PortStatus>>();
   rows: FdbRow[] = [];
   alive = true;
   closed = false;
@@ -158,6 +160,7 @@ export class FakeDataplane implements Dataplane {
         ...this.counts.get(keyOf(port)),
         ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},
+        ...this.figures.get(keyOf(port)),
       })),
       mirrors: [...this.mirrors.values()].map((mirror) => ({
         ...this.#state(keyOf(mirror)),
