@@ -21,6 +21,7 @@ const SIDE_BY_SIDE = [
   "metrics",
   "mirror",
   "outer-header",
+  "page",
   "port-policy",
   "refusal",
   "ring",
