@@ -24,12 +24,26 @@ module.exports = {
       from: { path: "^src", pathNot: "^src/dataplane/io/" },
       to: { path: "^src/dataplane/io/native\\.ts$" },
     },
+    {
+      name: "page-stands-alone",
+      comment: "what runs in a browser takes only types from what runs in the daemon",
+      severity: "error",
+      from: { path: "^src/page" },
+      to: { path: "^src/(control|dataplane)", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "page-is-built",
+      comment: "the daemon hands out the page as files; it does not import it",
+      severity: "error",
+      from: { path: "^src/(control|dataplane)" },
+      to: { path: "^src/page" },
+    },
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { extensions: [".ts", ".js"] },
+    enhancedResolveOptions: { extensions: [".ts", ".tsx", ".js"] },
   },
 };

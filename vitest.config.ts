@@ -22,6 +22,7 @@ const SIDE_BY_SIDE = [
   "metrics",
   "mirror",
   "outer-header",
+  "page",
   "port-policy",
   "refusal",
   "ring",

@@ -23,6 +23,7 @@ napi_value udp_share_address(napi_env env, napi_callback_info info);
 napi_value udp_share_port(napi_env env, napi_callback_info info);
 napi_value udp_take_zero_checksums(napi_env env, napi_callback_info info);
 napi_value udp_drops(napi_env env, napi_callback_info info);
+napi_value udp_queued(napi_env env, napi_callback_info info);
 napi_value udp_path_mtu(napi_env env, napi_callback_info info);
 // udp-receive.c
 napi_value udp_receive(napi_env env, napi_callback_info info);

@@ -24,6 +24,7 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "udpSharePort", udp_share_port);
   offer(env, exports, "udpTakeZeroChecksums", udp_take_zero_checksums);
   offer(env, exports, "udpDrops", udp_drops);
+  offer(env, exports, "udpQueued", udp_queued);
   offer(env, exports, "udpPathMtu", udp_path_mtu);
   offer(env, exports, "udpReceive", udp_receive);
   offer(env, exports, "udpTransmit", udp_transmit);

@@ -2,6 +2,7 @@
 // with signals, tests call it directly. Whatever is opened on the way in is closed on the way out, also of a failure.
 import type { DataplaneOptions } from "../dataplane/dataplane.ts";
 import type { Dataplane } from "../dataplane/spec.ts";
+import { Activity } from "./activity/activity.ts";
 import { loadConfig } from "./config/file.ts";
 import type { Config } from "./config/schema.ts";
 import { portRangeOf } from "./config/values.ts";
@@ -88,9 +89,12 @@ async function startParts({ open, log }: DaemonOptions, config: Config, closers:
   const running = await RunningSwitch.start(dataplane, config);
   const { io, reason } = dataplane.status().underlay;
   log.info(`underlay ${io}${reason === "" ? "" : `: ${reason}`}`);
-  const metrics = await listenForMetrics(dataplane, config.metrics.listen, log);
+  const activity = new Activity(dataplane);
+  closers.push(async () => activity.close());
+  activity.start();
+  const metrics = await listenForMetrics({ running, activity, events, log });
   closers.push(() => closeServer(metrics.server));
-  const control = createServer(createApi(running, log, events));
+  const control = createServer(createApi({ running, activity, events, log }));
   closers.push(() => closeServer(control));
   await listenOnSocket(control, config.control.socket, log);
   return { running, events, metricsUrl: metrics.url };

@@ -11,6 +11,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import { DROP_REASONS } from "../dataplane/drop-reason.ts";
 import type { BridgeStatus, DropCounts, MirrorStatus, PortStatus, SwitchStatus } from "../dataplane/spec.ts";
 import { VERSION } from "./version.ts";
+import { noRefusals, type WebRefusals } from "./web/refusals.ts";
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [Labels, number];
@@ -20,7 +21,7 @@ interface Definition {
   readonly help: string;
   readonly labels: readonly string[];
   readonly type: "counter" | "gauge";
-  read(status: SwitchStatus): readonly Sample[];
+  read(status: SwitchStatus, web: WebRefusals): readonly Sample[];
 }
 
 const DEFINITIONS: readonly Definition[] = [
@@ -171,6 +172,13 @@ const DEFINITIONS: readonly Definition[] = [
     (status) => status.workerRestarts,
   ),
   {
+    name: "vxswitch_web_refusals_total",
+    help: "Requests to the page and its API that were refused, and streams that were ended because nobody read them.",
+    labels: ["reason"],
+    type: "counter",
+    read: (_, web) => Object.entries(web).map(([reason, count]) => [{ reason }, count]),
+  },
+  {
     name: "vxswitch_build_info",
     help: "Always 1; the labels say what runs: version, underlay in use, Node.js and kernel.",
     labels: ["version", "io", "node", "kernel"],
@@ -186,10 +194,12 @@ export class Metrics {
   readonly contentType: string;
   readonly #registry = new Registry();
   readonly #read: () => SwitchStatus;
+  readonly #web: WebRefusals;
   #snapshot: SwitchStatus;
 
-  constructor(read: () => SwitchStatus) {
+  constructor(read: () => SwitchStatus, web: WebRefusals = noRefusals()) {
     this.#read = read;
+    this.#web = web;
     this.#snapshot = read();
     this.contentType = this.#registry.contentType;
     for (const definition of DEFINITIONS) this.#register(definition);
@@ -202,7 +212,7 @@ export class Metrics {
   }
 
   #register({ name, help, labels, type, read }: Definition): void {
-    const samples = () => read(this.#snapshot);
+    const samples = () => read(this.#snapshot, this.#web);
     const common = { name, help, labelNames: labels, registers: [this.#registry] };
     if (type === "counter") {
       new Counter({

@@ -9,6 +9,7 @@ import type { Edit } from "./edits.ts";
 import { keyOf, plan } from "./plan.ts";
 import { planText } from "./plan-text.ts";
 import { Refusal } from "./refusal.ts";
+import { readToken } from "./web/token-file.ts";
 
 /** Changes that may wait for their turn. */
 const WAITING_MAX = 64;
@@ -23,30 +24,43 @@ export interface Outcome {
 export class RunningSwitch {
   readonly dataplane: Dataplane;
   #config: Config;
+  #token: string | null;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  private constructor(dataplane: Dataplane, config: Config) {
+  private constructor(dataplane: Dataplane, config: Config, token: string | null) {
     this.dataplane = dataplane;
     this.#config = config;
+    this.#token = token;
   }
 
   /** Gives a configuration to a data plane that has none yet. Throws a Refusal if part of it cannot come up. */
   static async start(dataplane: Dataplane, config: Config): Promise<RunningSwitch> {
+    const token = readToken(config.metrics.token_file);
     const changes = plan(null, specsOf(config));
     await dataplane.apply(changes);
     const down = downSentences(dataplane.status(), changes);
     if (down.length > 0) throw new Refusal(down.join("\n"));
-    return new RunningSwitch(dataplane, config);
+    return new RunningSwitch(dataplane, config, token);
   }
 
   get config(): Config {
     return this.#config;
   }
 
+  /** What metrics.token_file held when it was last read, at start or by a reload; null if there is none. */
+  get token(): string | null {
+    return this.#token;
+  }
+
   /** Turns the running switch into the wanted one. */
-  replace(wanted: Config, options: { dryRun: boolean }): Promise<Outcome> {
-    return this.#inTurn(() => this.#apply(wanted, options.dryRun));
+  replace(wanted: Config, { dryRun }: { dryRun: boolean }): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      const token = readToken(wanted.metrics.token_file);
+      const outcome = await this.#apply(wanted, dryRun);
+      if (!dryRun) this.#token = token;
+      return outcome;
+    });
   }
 
   /** Changes part of the running configuration. */

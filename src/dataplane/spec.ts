@@ -192,6 +192,8 @@ export interface PortStatus {
   readonly hub: string | null;
   readonly local: string | null;
   readonly dstport: number | null;
+  /** The network device by which frames leave: the TAP itself, or where the route to the first VTEP leads; null if there is none. */
+  readonly device: string | null;
   readonly outer: OuterOptions | null;
   readonly policy: PortPolicy;
   readonly impairIn: Impairment | null;
@@ -248,6 +250,8 @@ export interface MirrorStatus {
   readonly output: string;
   readonly packets: number;
   readonly bytes: number;
+  /** What waits for the output, of 4 MiB a worker. */
+  readonly queueBytes: number;
   /** Selected frames that the bounded queue had no room for. */
   readonly queueDrops: number;
   /** Selected frames that the output refused (disk full, device gone). */
@@ -272,6 +276,8 @@ export interface UnderlayStatus {
   readonly receivePackets: number;
   /** Datagrams that the kernel dropped because the receive queue was full. */
   readonly receiveOverruns: number;
+  /** Kernel memory that what waits at the UDP sockets takes; what waits in a receive ring is not told. */
+  readonly receiveQueueBytes: number;
   /** How often the next hop to a remote changed: its device, an address, its neighbour found or lost. */
   readonly pathChanges: number;
   /** Frames dropped before a port was known. */

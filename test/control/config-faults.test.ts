@@ -121,6 +121,11 @@ const FORM: readonly Row[] = [
     `F:1:20: metrics.listen: expected ${LISTEN}, got "localhost:1"`,
   ],
   [
+    "a token's file by a relative path",
+    "metrics: { token_file: token }",
+    'F:1:24: metrics.token_file: expected an absolute path of 4095 bytes at most, got "token"',
+  ],
+  [
     "a metrics port out of range",
     'metrics: { listen: "[::1]:65536" }',
     `F:1:20: metrics.listen: expected ${LISTEN}, got "[::1]:65536"`,

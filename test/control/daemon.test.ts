@@ -2,6 +2,7 @@
 import { existsSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Activity } from "../../src/control/activity/activity.ts";
 import { createClient } from "../../src/control/cli/client.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { Events } from "../../src/control/events.ts";
@@ -223,7 +224,8 @@ describe("over HTTP", () => {
   test("a body without bounds is refused", async () => {
     const running = await RunningSwitch.start(harness.dataplane, parseConfig(SCENARIO, "F"));
     const log = createLog("silent", () => {});
-    const api = createApi(running, log, new Events(log));
+    const activity = new Activity(harness.dataplane);
+    const api = createApi({ running, activity, events: new Events(log), log });
     const text = "x".repeat(9 * 1024 * 1024);
     const body = JSON.stringify({ file: "F", text, dry_run: true });
     const response = await api.request("/v1/apply", { method: "POST", body });

@@ -42,8 +42,12 @@ export class FakeDataplane implements Dataplane {
   readonly drops = new Map<string, DropCounts>();
   /** What ports, as bridge/name, have received, where it is not the usual. */
   readonly activity = new Map<string, Partial<typeof ACTIVE>>();
+  /** Counters of ports, as bridge/name, where they are not the usual. */
+  readonly counts = new Map<string, Partial<PortStatus>>();
   /** Ports, as bridge/name, that are quarantined, and for which frame. */
   readonly loops = new Map<string, { wallMs: number; frame: Buffer }>();
+  /** Figures of ports, as bridge/name, other than the usual ones. */
+  readonly figures = new Map<string, Partial<PortStatus>>();
   rows: FdbRow[] = [];
   dropped: DroppedFrame[] = [];
   /** What captures find from now on; each was asked for with a spec. */
@@ -164,6 +168,7 @@ export class FakeDataplane implements Dataplane {
         hub: port.type === "vxlan" ? port.hub : null,
         local: port.type === "vxlan" ? port.local : null,
         dstport: port.type === "vxlan" ? port.dstport : null,
+        device: port.type === "vxlan" ? "eth0" : port.name,
         outer: port.type === "vxlan" ? port.outer : null,
         policy: port.policy,
         impairIn: port.impairIn,
@@ -176,8 +181,10 @@ export class FakeDataplane implements Dataplane {
         neighReplies: 5,
         mssClamped: 4,
         ...{ ...ACTIVE, ...this.activity.get(keyOf(port)) },
+        ...this.counts.get(keyOf(port)),
         ...this.#quarantine(keyOf(port)),
         drops: this.drops.get(keyOf(port)) ?? {},
+        ...this.figures.get(keyOf(port)),
       })),
       mirrors: [...this.mirrors.values()].map((mirror) => ({
         ...this.#state(keyOf(mirror)),
@@ -186,6 +193,7 @@ export class FakeDataplane implements Dataplane {
         output: outputOf(mirror),
         packets: 6,
         bytes: 600,
+        queueBytes: 4096,
         queueDrops: 1,
         outputDrops: 2,
       })),
@@ -204,6 +212,7 @@ export class FakeDataplane implements Dataplane {
         reason: "the only make",
         receivePackets: 30,
         receiveOverruns: 1,
+        receiveQueueBytes: 2048,
         pathChanges: 3,
         drops: this.drops.get("underlay") ?? {},
       },

@@ -46,10 +46,12 @@ export class Harness {
   #daemon: Promise<Result> | null = null;
   log = "";
   exits: number[] = [];
+  /** More words of the metrics section. */
+  metricsWords = "";
 
   /** Writes a configuration with this harness's socket and a metrics port that the kernel picks. */
   write(name: string, bridges: string): string {
-    const listeners = `metrics: { listen: "127.0.0.1:0" }\ncontrol: { socket: ${this.socket} }\n`;
+    const listeners = `metrics: { listen: "127.0.0.1:0"${this.metricsWords} }\ncontrol: { socket: ${this.socket} }\n`;
     return this.writeAsIs(name, bridges + listeners);
   }
 
@@ -76,7 +78,11 @@ export class Harness {
 
   /** Starts `run` and resolves once it serves. */
   async start(bridges = SCENARIO): Promise<void> {
-    const file = this.write("config.yaml", bridges);
+    await this.startFile(this.write("config.yaml", bridges));
+  }
+
+  /** The same, with a file as it is. */
+  async startFile(file: string): Promise<void> {
     const serving = this.logged(/ serves /);
     this.#daemon = this.#runLogged("run", "--config", file);
     const ended = await Promise.race([serving.then(() => null), this.#daemon]);

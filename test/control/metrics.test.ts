@@ -1,11 +1,14 @@
 // The metrics: names and values against the fake data plane, the whole text against promtool.
 import { spawnSync } from "node:child_process";
 import { beforeEach, describe, expect, test } from "vitest";
+import { Activity } from "../../src/control/activity/activity.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
+import { Events } from "../../src/control/events.ts";
 import { createLog } from "../../src/control/log.ts";
 import { Metrics } from "../../src/control/metrics.ts";
 import { plan } from "../../src/control/plan.ts";
+import { RunningSwitch } from "../../src/control/running-switch.ts";
 import { createMetricsApp } from "../../src/control/server/metrics-listener.ts";
 import { DROP_REASON_COUNT } from "../../src/dataplane/drop-reason.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
@@ -120,8 +123,16 @@ describe("a scrape", () => {
 });
 
 describe("the listener", () => {
+  let running: RunningSwitch;
+  beforeEach(async () => {
+    dataplane = new FakeDataplane();
+    running = await RunningSwitch.start(dataplane, parseConfig(SCENARIO, "F"));
+  });
   const ask = async (path: string, init?: RequestInit) =>
-    createMetricsApp(dataplane, silent).request(path, init);
+    createMetricsApp(
+      { running, activity: new Activity(dataplane), events: new Events(silent), log: silent },
+      true,
+    ).request(path, init);
   test("serves the Prometheus text format", async () => {
     const response = await ask("/metrics");
     expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
@@ -142,6 +153,7 @@ describe("the listener", () => {
   test("only reads, and only what there is", async () => {
     expect((await ask("/metrics", { method: "POST" })).status).toBe(405);
     expect((await ask("/metrics", { method: "DELETE" })).status).toBe(405);
-    expect((await ask("/")).status).toBe(404);
+    expect((await ask("/", { method: "POST" })).status).toBe(405);
+    expect((await ask("/nothing")).status).toBe(404);
   });
 });

@@ -47,6 +47,7 @@ const VALID = {
   udpSharePort: () => [NO_FD],
   udpTakeZeroChecksums: () => [NO_FD, 1],
   udpDrops: () => [NO_FD],
+  udpQueued: () => [NO_FD],
   udpPathMtu: () => [0, new Int32Array(4), Int32Array.of(0, 0, 0, 0x0100007f), 4789],
   udpReceive: () => [NO_FD, new Uint8Array(4096), new Int32Array(64), 0, 1024, 4],
   udpTransmit: () => [

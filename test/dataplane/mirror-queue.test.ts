@@ -22,6 +22,7 @@ import { Poller, WakeUp } from "../../src/dataplane/io/poller.ts";
 import {
   allocateRecordQueue,
   QUEUE_BYTES,
+  queuedBytes,
   RECORD_NANOSECONDS,
   RECORD_ORIGINAL_BYTES,
   RECORD_PORT,
@@ -122,11 +123,12 @@ test("what comes out is what an array queue of the same bound holds, byte for by
 });
 
 test("the queue holds as many bytes as it says, then loses and counts, then goes on where it was", () => {
-  const { writer, reader, drops } = queue();
+  const { memory, writer, reader, drops } = queue();
   const recordsMax = QUEUE_BYTES / (ROW_BYTES + 64);
   for (let i = 0; i < recordsMax + 10; i++) writer.offer(row(i % 1000, 64), 0, i);
   writer.publish();
   expect(drops()).toBe(10);
+  expect(queuedBytes(memory)).toBe(QUEUE_BYTES);
   for (let i = 0; i < 3; i++) expect(portOf(reader, reader.next())).toBe(i);
   reader.release();
   for (let i = 0; i < 5; i++) writer.offer(row(7, 64), 0, 50_000 + i);

@@ -5,7 +5,12 @@ import { parseAddress } from "../../src/dataplane/address.ts";
 import { FRAME_WORDS, FRAMES_MAX, SLOT_COUNT } from "../../src/dataplane/frames.ts";
 import { mapArena, SLOT_BYTES } from "../../src/dataplane/io/arena.ts";
 import { native } from "../../src/dataplane/io/native.ts";
-import { closeUdpSockets, openUdpSockets, udpDrops } from "../../src/dataplane/io/udp-underlay.ts";
+import {
+  closeUdpSockets,
+  openUdpSockets,
+  udpDrops,
+  udpQueuedBytes,
+} from "../../src/dataplane/io/udp-underlay.ts";
 
 const PORT = 47_891;
 const SENT = 200;
@@ -15,7 +20,9 @@ test("what found the receive queue full is counted: received and dropped are all
   const sender = createSocket("udp4");
   try {
     for (let i = 0; i < SENT; i++) await send(sender);
+    expect(udpQueuedBytes(sockets)).toBeGreaterThan(1000);
     const received = receiveAll(sockets.receiver);
+    expect(udpQueuedBytes(sockets)).toBe(0);
     expect(udpDrops(sockets)).toBeGreaterThan(0);
     expect(received + udpDrops(sockets)).toBe(SENT);
   } finally {

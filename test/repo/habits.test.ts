@@ -9,7 +9,7 @@ const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 60;
 const LINE_CHARACTERS_MAX = 130;
 
-const CODE = [...sources("src", ".ts"), ...sources("test", ".ts"), ...sources("native", ".c", ".h")];
+const CODE = [...sources("src", ".ts", ".tsx"), ...sources("test", ".ts"), ...sources("native", ".c", ".h")];
 const SOURCE = CODE.filter(({ path }) => !path.startsWith("test/"));
 
 describe("every file", () => {
@@ -46,7 +46,7 @@ describe("every file", () => {
 });
 
 describe("TypeScript", () => {
-  const parsed = CODE.filter(({ path }) => path.endsWith(".ts")).map((source) => ({
+  const parsed = CODE.filter(({ path }) => /\.tsx?$/.test(path)).map((source) => ({
     ...source,
     tree: ts.createSourceFile(source.path, source.text, ts.ScriptTarget.ES2023, true),
   }));
@@ -105,7 +105,7 @@ test("the layer rule looks at every file of src, and they all keep it", () => {
     summary: { violations: unknown[] };
   };
   const seen = new Set(modules.map(({ source }) => source));
-  const unseen = sources("src", ".ts").filter(({ path }) => !seen.has(path));
+  const unseen = sources("src", ".ts", ".tsx").filter(({ path }) => !seen.has(path));
   expect(paths(unseen)).toEqual([]);
   expect(summary.violations).toEqual([]);
 });

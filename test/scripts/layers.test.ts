@@ -30,10 +30,13 @@ test.each([
   ["dataplane-without-packages", "src/dataplane/planted.ts", "zod"],
   ["addon-behind-io", "src/dataplane/planted.ts", "./io/native.ts"],
   ["addon-behind-io", "src/control/planted.ts", "../dataplane/io/native.ts"],
+  ["page-stands-alone", "src/page/planted.ts", "../control/daemon.ts"],
+  ["page-is-built", "src/control/planted.ts", "../page/planted-too.ts"],
   ["no-circular", "src/dataplane/planted.ts", "./planted-too.ts"],
 ])("%s is broken by an import in %s of %s", (rule, file, imported) => {
   plant(file, `import "${imported}";`);
   plant("src/dataplane/planted-too.ts", 'import "./planted.ts";');
+  plant("src/page/planted-too.ts", "export const page = 1;");
   expect(violations()).toContain(rule);
 });
 

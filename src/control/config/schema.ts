@@ -223,7 +223,13 @@ export const configSchema = section(
   mapping({
     underlay: section(underlay),
     bridges: named(bridge),
-    metrics: section(mapping({ listen: listen.default("127.0.0.1:9478") })),
+    metrics: section(
+      mapping({
+        listen: listen.default("127.0.0.1:9478"),
+        /** Holds the token by which the page changes mirrors and downloads captures. Left out: nobody does. */
+        token_file: absolutePath(limit.FILE_PATH_BYTES_MAX).optional(),
+      }),
+    ),
     control: section(
       mapping({
         socket: absolutePath(limit.SOCKET_PATH_BYTES_MAX).default("/run/vxswitch/vxswitch.sock"),

@@ -1,5 +1,5 @@
 // Turns the shared counters and the records of the control thread into the values that it shows. Reads only.
-import { formatAddress } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 import { monotonicMs } from "../clock.ts";
 import {
   bridgeCounter,
@@ -31,6 +31,7 @@ import {
 } from "../counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
 import type { Fdb } from "../fdb/fdb.ts";
+import { queuedBytes } from "../io/record-queue.ts";
 import { remoteText } from "../remotes.ts";
 import type {
   BridgeStatus,
@@ -83,6 +84,7 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
     hub: vxlan?.hub ?? null,
     local: vxlan?.local ?? null,
     dstport: vxlan?.dstport ?? null,
+    device: deviceName(ports, port),
     outer: vxlan?.outer ?? null,
     policy: spec.policy,
     impairIn: spec.impairIn,
@@ -105,9 +107,21 @@ export function portStatus(counters: Float64Array, ports: Ports, port: Port): Po
   };
 }
 
+/** The network device by which frames leave, as far as the kernel has a way. */
+function deviceName({ ends: { hops } }: Ports, { opened, spec, ends }: Port): string | null {
+  if (opened === null) return null;
+  if (spec.type === "tap") return spec.name;
+  if (spec.group !== null) return spec.group.dev;
+  for (const { destination } of ends) {
+    const hop = hops.hop(destination);
+    if (hop !== null) return hop.device;
+  }
+  return null;
+}
+
 export function mirrorStatus(
   counters: Float64Array,
-  { index, spec, output, reason }: MirrorRecord,
+  { index, spec, queues, output, reason }: MirrorRecord,
 ): MirrorStatus {
   const at = mirrorCounter(index);
   return {
@@ -118,6 +132,7 @@ export function mirrorStatus(
     output: outputText(spec.output),
     packets: counters[at + MIRROR_PACKETS],
     bytes: counters[at + MIRROR_BYTES],
+    queueBytes: queues.reduce((sum, queue) => sum + queuedBytes(queue), 0),
     queueDrops: counters[at + MIRROR_QUEUE_DROPS],
     outputDrops: counters[at + MIRROR_OUTPUT_DROPS],
   };
@@ -144,7 +159,7 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
     for (const end of ends) {
       if (end.remote === null) continue;
       const { local, dstport, vni } = spec;
-      const remote = formatAddress(end.remote.words);
+      const remote = addressText(end.remote);
       const key = `${remote} ${local} ${dstport}`;
       const pathMtuBytes = ports.ends.mtuBytesOf(end);
       const overlayMtuBytes = pathMtuBytes - overheadBytes(end.remote.ipv6);
@@ -156,6 +171,17 @@ export function vtepStatus(ports: Ports): VtepStatus[] {
   return Array.from(rows.values());
 }
 
+/** Of an address that stays: a status is asked for every second, and writing a thousand addresses takes longer than the rest. */
+function addressText(address: Address): string {
+  const known = addressTexts.get(address);
+  if (known !== undefined) return known;
+  const text = formatAddress(address.words);
+  addressTexts.set(address, text);
+  return text;
+}
+
+const addressTexts = new WeakMap<Address, string>();
+
 export function underlayStatus(counters: Float64Array, ports: Ports): UnderlayStatus {
   const { rings, underlays } = ports;
   const { paths, hops } = ports.ends;
@@ -164,6 +190,7 @@ export function underlayStatus(counters: Float64Array, ports: Ports): UnderlaySt
     reason: `${rings.describe()}; ${paths.describe()}`,
     receivePackets: counters[portCounter(UNDERLAY_PORT) + RX_PACKETS],
     receiveOverruns: underlays.receiveOverruns() + rings.drops(),
+    receiveQueueBytes: underlays.receiveQueueBytes(),
     pathChanges: hops.changes,
     drops: dropCounts(counters, UNDERLAY_PORT),
   };

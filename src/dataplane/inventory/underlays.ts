@@ -7,6 +7,7 @@ import {
   takeZeroChecksums,
   type UdpSockets,
   udpDrops,
+  udpQueuedBytes,
 } from "../io/udp-underlay.ts";
 import type { PortRange } from "../limits.ts";
 import { SystemError } from "../system-error.ts";
@@ -98,6 +99,13 @@ export class Underlays {
   receiveOverruns(): number {
     let total = this.pastOverruns;
     for (const underlay of this.open.values()) total += overrunsOf(underlay);
+    return total;
+  }
+
+  /** What waits in the receive queues, in bytes of kernel memory. */
+  receiveQueueBytes(): number {
+    let total = 0;
+    for (const { sockets } of this.open.values()) for (const set of sockets) total += udpQueuedBytes(set);
     return total;
   }
 

@@ -47,6 +47,7 @@ export interface Native {
   udpTakeZeroChecksums(fd: number, on: number): void;
   /** Datagrams that found the receive queue full since the socket was opened, as an int32 that wraps. */
   udpDrops(fd: number): number;
+  udpQueued(fd: number): number;
   /** Throws ENETUNREACH, EADDRNOTAVAIL … */
   udpPathMtu(ipv6: number, local: Int32Array, remote: Int32Array, port: number): number;
   udpReceive(

@@ -43,6 +43,12 @@ export function allocateRecordQueue(wakeFd: number): RecordQueueMemory {
   return { control: new SharedArrayBuffer(CONTROL_BYTES), ring: new SharedArrayBuffer(QUEUE_BYTES), wakeFd };
 }
 
+/** Bytes that wait in it, for whoever wonders: neither end does. */
+export function queuedBytes({ control }: RecordQueueMemory): number {
+  const positions = new Int32Array(control);
+  return (Atomics.load(positions, TAIL) - Atomics.load(positions, HEAD)) >>> 0;
+}
+
 const JOB_WORDS = 3;
 /** Copies gathered before they are carried out; a fuller batch is carried out in parts. */
 const JOBS_MAX = 1024;

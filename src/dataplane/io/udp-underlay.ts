@@ -154,6 +154,11 @@ export function udpDrops(sockets: UdpSockets): number {
   return sockets.receiver < 0 ? 0 : native().udpDrops(sockets.receiver) >>> 0;
 }
 
+/** Bytes of kernel memory that the datagrams in the receive queue take, which is more than they have. */
+export function udpQueuedBytes(sockets: UdpSockets): number {
+  return sockets.receiver < 0 ? 0 : native().udpQueued(sockets.receiver);
+}
+
 /** Bytes of an outer packet that reach the remote, as the kernel knows it; 0 if it has no route now. */
 export function udpPathMtu(ipv6: boolean, local: Int32Array, remote: Int32Array, port: number): number {
   try {

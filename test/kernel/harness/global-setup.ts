@@ -6,7 +6,7 @@ import { Host, removeLeftovers, runPrefix } from "../../../src/control/lab/host.
 import { requireLabPrivileges } from "../../../src/control/lab/privilege.ts";
 import { LAB_FAMILY, PROGRAM } from "./kernel-lab.ts";
 
-const TOOLS = ["ping", "tcpdump", "tshark", "ethtool", "promtool", "setpriv", "cc"];
+const TOOLS = ["ping", "tcpdump", "tshark", "ethtool", "promtool", "setpriv", "cc", "chromium"];
 
 export async function setup(): Promise<void> {
   try {
