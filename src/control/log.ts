@@ -3,11 +3,9 @@
 // (sd-daemon(3)), so that `journalctl -p warning` finds it. Never per frame.
 import { fstatSync } from "node:fs";
 import { type Logger, levels, pino } from "pino";
+import type { LogLevel } from "./log-level.ts";
 
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
-
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Who reads the log. */
 export type LogReader = "people" | "journald";

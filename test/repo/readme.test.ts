@@ -3,10 +3,10 @@
 import { expect, test } from "vitest";
 import { gatherOption, type Options } from "../../src/control/cli/options.ts";
 import { parseConfig } from "../../src/control/config/file.ts";
-import { impairmentWords } from "../../src/control/config/impairment.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
 import { validate } from "../../src/control/config/validate.ts";
 import { addThing, setPort } from "../../src/control/edits.ts";
+import { impairmentWords } from "../../src/control/impairment-words.ts";
 import { outerWords } from "../../src/control/outer-words.ts";
 import { policyWords } from "../../src/control/policy-words.ts";
 import { UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";

@@ -1,4 +1,5 @@
-// The command line as a whole: one line a command, and what every command has in common.
+// The command line as a whole: one line a command, and what every command has in common. What only one command needs
+// (the schema, the daemon, the lab) it imports when it runs, for most commands are to answer at once.
 import { Command, CommanderError } from "commander";
 import { registerLab } from "../lab/index.ts";
 import { sentenceOf } from "../refusal.ts";

@@ -1,14 +1,10 @@
 // Times, shares and rates as tc(8) writes them, and what the data plane counts in: each is read, and written again in one
-// spelling. The words of `impair_in` and `impair_out` are made of these (schema.ts).
+// spelling (impairment-words.ts). The words of `impair_in` and `impair_out` are made of these (schema.ts).
 import type * as z from "zod";
 import { type Impairment, UNIMPAIRED } from "../../dataplane/cables/impairment.ts";
+import { quantityText, RATE_UNITS, TIME_UNITS, type Units } from "../impairment-words.ts";
 import * as limit from "./limits.ts";
 import { parsed, whole } from "./values.ts";
-
-/** Largest first: what a value is written in is the first that makes it a whole number. */
-const TIME_UNITS = { s: 1_000_000, ms: 1000, us: 1 };
-const RATE_UNITS = { gbit: 1e9, mbit: 1e6, kbit: 1000 };
-type Units = Readonly<Record<string, number>>;
 
 const QUANTITY = /^(\d{1,10}(?:\.\d{1,6})?)\s*([a-z]+)$/i;
 const PERCENTAGE = /^(\d{1,3}(?:\.\d{1,6})?)\s*%$/;
@@ -21,11 +17,6 @@ function quantityOf(value: unknown, units: Units): number | undefined {
   // Decimals may leave nothing behind the smallest unit.
   const isWhole = Math.abs(quantity - Number(digits) * factor) < 1e-3;
   return isWhole && quantity % Math.min(...Object.values(units)) === 0 ? quantity : undefined;
-}
-
-function quantityText(quantity: number, units: Units): string {
-  const [unit, factor] = Object.entries(units).find(([, factor]) => quantity % factor === 0)!;
-  return `${quantity / factor}${unit}`;
 }
 
 function percentOf(value: unknown): number | undefined {
@@ -98,29 +89,4 @@ export function impairmentOf(config: ImpairmentConfig | undefined): Impairment |
   };
   const { delayUs, lossPercent, duplicatePercent, rateBitsPerSecond } = impairment;
   return delayUs + lossPercent + duplicatePercent + rateBitsPerSecond > 0 ? impairment : null;
-}
-
-/** All words of an impairment with their values, as `show ports --json` has them. */
-export function impairmentWords(impairment: Impairment) {
-  const { rateBitsPerSecond } = impairment;
-  return {
-    delay: quantityText(impairment.delayUs, TIME_UNITS),
-    jitter: quantityText(impairment.jitterUs, TIME_UNITS),
-    loss: `${impairment.lossPercent}%`,
-    duplicate: `${impairment.duplicatePercent}%`,
-    reorder: `${impairment.reorderPercent}%`,
-    rate: rateBitsPerSecond === 0 ? null : quantityText(rateBitsPerSecond, RATE_UNITS),
-    limit: impairment.limitFrames,
-    seed: impairment.seed,
-  };
-}
-
-export type ImpairmentWords = ReturnType<typeof impairmentWords>;
-
-/** `delay 10ms loss 1%`: the words that are not as usual; "" if there is no impairment. */
-export function impairmentText(words: ImpairmentWords | null): string {
-  if (words === null) return "";
-  const usual: Readonly<Record<string, unknown>> = impairmentWords(UNIMPAIRED);
-  const unusual = Object.entries(words).filter(([word, value]) => value !== usual[word]);
-  return unusual.map(([word, value]) => `${word} ${value}`).join(" ");
 }

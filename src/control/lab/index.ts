@@ -1,8 +1,7 @@
 // The `vxswitch lab` commands. What they build is drawn in topology.ts.
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { labDemo } from "./demo.ts";
 import { LAB_PREFIX } from "./topology.ts";
-import { type LabCommandOptions, labDown, labUp } from "./up-down.ts";
+import type { LabCommandOptions } from "./up-down.ts";
 
 /** A prefix becomes part of file names. */
 const PREFIX = /^[a-z][a-z0-9-]{0,40}$/;
@@ -16,16 +15,16 @@ export function registerLab(program: Command): void {
     .command("up")
     .description("build the lab, start the switch in it, and say what to try")
     .addOption(prefix())
-    .action((options: LabCommandOptions) => labUp(options));
+    .action(async (options: LabCommandOptions) => (await import("./up-down.ts")).labUp(options));
   lab
     .command("down")
     .description("stop the switch and remove the lab")
     .addOption(prefix())
-    .action((options: LabCommandOptions) => labDown(options));
+    .action(async (options: LabCommandOptions) => (await import("./up-down.ts")).labDown(options));
   lab
     .command("demo")
     .description("show in half a minute what the switch does, and prove it; cleans up after itself")
-    .action(() => labDemo());
+    .action(async () => (await import("./demo.ts")).labDemo());
 }
 
 /** With names of its own, a lab stands beside others. */

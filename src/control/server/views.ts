@@ -12,10 +12,10 @@ import type {
   VtepStatus,
   WorkerStatus,
 } from "../../dataplane/spec.ts";
-import { impairmentWords } from "../config/impairment.ts";
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
 import { DROP_REMEDIES } from "../drop-remedies.ts";
+import { impairmentWords } from "../impairment-words.ts";
 import { outerWords } from "../outer-words.ts";
 import { keyOf } from "../plan.ts";
 import { mirrorWords } from "../plan-text.ts";

@@ -1,7 +1,6 @@
 // `vxswitch apply`: turns the running switch into what a file describes, touching only what differs.
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { readText } from "../../config/file.ts";
 import type { Outcome } from "../../running-switch.ts";
 import { clientFor } from "../client.ts";
 import type { Io } from "../io.ts";
@@ -15,6 +14,7 @@ export function registerApply(program: Command, io: Io): void {
     .argument("<file>", "the configuration, YAML")
     .option("--dry-run", "print only")
     .action(async (file: string, { dryRun = false }: { dryRun?: boolean }, command: Command) => {
+      const { readText } = await import("../../config/file.ts");
       // The daemon names the file in its faults as it was named here, but must be able to open nothing by it.
       const body = { file, text: readText(resolve(file)), dry_run: dryRun };
       const outcome = await clientFor(command, io).ask<Outcome>("POST", "/v1/apply", body);

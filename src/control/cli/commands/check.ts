@@ -1,6 +1,5 @@
 // `vxswitch check`: a file's faults, all at once, without a daemon.
 import type { Command } from "commander";
-import { loadConfig } from "../../config/file.ts";
 import type { Io } from "../io.ts";
 
 /** Adds `check` to the program. */
@@ -9,7 +8,8 @@ export function registerCheck(program: Command, io: Io): void {
     .command("check")
     .description("validate a configuration; every error at once, as FILE:LINE:COL")
     .argument("<file>", "the configuration, YAML")
-    .action((file: string) => {
+    .action(async (file: string) => {
+      const { loadConfig } = await import("../../config/file.ts");
       const bridges = Object.values(loadConfig(file).bridges);
       const ports = bridges.reduce((sum, bridge) => sum + Object.keys(bridge.ports).length, 0);
       const mirrors = bridges.reduce((sum, bridge) => sum + Object.keys(bridge.mirrors).length, 0);

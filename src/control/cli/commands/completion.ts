@@ -1,7 +1,7 @@
 // `vxswitch completion`: the script for a shell; and `vxswitch complete`, which that script asks at each Tab.
 import { Argument, type Command } from "commander";
 import { createClient, socketPath } from "../client.ts";
-import { complete, type Names } from "../completion.ts";
+import type { Names } from "../completion.ts";
 import { COMPLETION_SCRIPTS } from "../completion-scripts.ts";
 import type { Io } from "../io.ts";
 
@@ -27,6 +27,7 @@ export function registerCompletion(program: Command, io: Io): void {
     .command("complete", { hidden: true })
     .argument("[word...]")
     .action(async (words: string[]) => {
+      const { complete } = await import("../completion.ts");
       const ask = (socket: string | undefined) => askNames(socketPath(socket, io));
       const found = await complete(program, words, ask);
       io.out(found.map((word) => `${word}\n`).join(""));

@@ -1,7 +1,7 @@
 // `vxswitch run`: the daemon in the foreground, driven by signals.
 import { type Command, Option } from "commander";
-import { Daemon } from "../../daemon.ts";
-import { createLog, LOG_LEVELS, type LogLevel, logReader } from "../../log.ts";
+import type { Daemon as RunningDaemon } from "../../daemon.ts";
+import { LOG_LEVELS, type LogLevel } from "../../log-level.ts";
 import { ServiceManager } from "../../service-manager.ts";
 import { Exit, type Io } from "../io.ts";
 
@@ -13,10 +13,12 @@ export function registerRun(program: Command, io: Io): void {
     .requiredOption("--config <file>", "the configuration, YAML")
     .addOption(new Option("--log-level <level>", "what to log").choices(LOG_LEVELS).default("info"))
     .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
+      const { Daemon } = await import("../../daemon.ts");
+      const { createLog, logReader } = await import("../../log.ts");
       const log = createLog(logLevel, io.err, logReader(io.env));
       const stop = nextStop(io);
       const manager = new ServiceManager(io.env, log);
-      let daemon: Daemon | null = null;
+      let daemon: RunningDaemon | null = null;
       // Listened to from the beginning: by default SIGHUP ends a process, also one that is still starting.
       const reload = () => void (daemon && reloadAndTell(daemon, manager));
       io.signals.on("SIGHUP", reload);
@@ -35,7 +37,7 @@ export function registerRun(program: Command, io: Io): void {
     });
 }
 
-async function reloadAndTell(daemon: Daemon, manager: ServiceManager): Promise<void> {
+async function reloadAndTell(daemon: RunningDaemon, manager: ServiceManager): Promise<void> {
   void manager.reloading();
   await daemon.reload();
   await manager.ready();
