@@ -15,8 +15,8 @@ const PROGRAM = fileURLToPath(new URL("../cli/main.js", import.meta.url));
 const READY_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 10_000;
 const LOG_LINES_SHOWN = 10;
-const SCRAPE =
-  "fetch(process.argv[1]).then((reply) => reply.text()).then((text) => process.stdout.write(text))";
+/** By http, which starts in half the time that fetch takes. */
+const SCRAPE = 'require("node:http").get(process.argv[1], (reply) => reply.pipe(process.stdout))';
 
 export interface SwitchFiles {
   readonly directory: string;
