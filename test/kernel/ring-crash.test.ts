@@ -43,7 +43,7 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
 
   test("a forwarding thread crashes under traffic: its frames wait in the ring, none is lost or sent twice", async () => {
     const count = 1000;
-    const receiver = await receiveFlows();
+    const receiver = await receiveFlows(FLOWS * count);
     const sender = sendFlows(count, 2);
     await sleep(500);
     crashThread(lab);
@@ -154,8 +154,10 @@ describe.skipIf(inUserNamespace())("the receive ring", () => {
     return Number(/InDatagrams\s+(\d+)/.exec(await lab.test.run("nstat", "-asz", "UdpInDatagrams"))?.[1]);
   }
 
-  function receiveFlows(): Promise<PeerScript> {
-    return lab.client2.script("flows.mjs", "receive", CLIENT2.ipv4, FLOW_PORT, IDLE_MS).ready();
+  /** Until a count of them has come, or no more does. */
+  function receiveFlows(count?: number): Promise<PeerScript> {
+    const words = [CLIENT2.ipv4, FLOW_PORT, IDLE_MS, ...(count === undefined ? [] : [count])];
+    return lab.client2.script("flows.mjs", "receive", ...words).ready();
   }
 
   function sendFlows(count: number, everyMs: number, bytes = 64): PeerScript {

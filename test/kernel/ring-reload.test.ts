@@ -79,7 +79,7 @@ describe.skipIf(inUserNamespace()).each([1, 2])("with %d forwarding threads", (w
 });
 
 function receive(peer: Peer, address: string): Promise<PeerScript> {
-  return peer.script("flows.mjs", "receive", address, FLOW_PORT, IDLE_MS).ready();
+  return peer.script("flows.mjs", "receive", address, FLOW_PORT, IDLE_MS, FLOWS * COUNT).ready();
 }
 
 function send(peer: Peer, address: string): PeerScript {

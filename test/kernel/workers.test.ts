@@ -152,7 +152,7 @@ async function exchangeFlows(): Promise<FlowsSeen[]> {
 
 async function startReceivers(): Promise<PeerScript[]> {
   const start = (peer: Peer, address: string) =>
-    peer.script("flows.mjs", "receive", address, PORT, IDLE_MS).ready();
+    peer.script("flows.mjs", "receive", address, PORT, IDLE_MS, FLOWS * COUNT).ready();
   return [await start(lab.client1, CLIENT1.ipv4), await start(lab.client2, CLIENT2.ipv4)];
 }
 

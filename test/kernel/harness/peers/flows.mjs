@@ -1,6 +1,6 @@
 // Several UDP flows side by side whose datagrams are numbered, so that the receiver knows what overtook and what is lost.
-//    flows.mjs receive ADDRESS PORT IDLE_MS              prints ready, then {flows, received, overtaken, repeated} when told
-//                                                        to end or IDLE_MS after the last datagram
+//    flows.mjs receive ADDRESS PORT IDLE_MS [COUNT]      prints ready, then {flows, received, overtaken, repeated} when told
+//                                                        to end, IDLE_MS after the last datagram, or soon after COUNT
 //    flows.mjs send ADDRESS PORT FLOWS COUNT EVERY_MS [BYTES]   one datagram of each flow, COUNT times; prints {sent}
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
@@ -8,6 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const BUFFER_BYTES = 8 * 1024 * 1024;
 const DATAGRAM_BYTES = 64;
+/** After the last one that is expected, for those that come twice. */
+const REPEATED_MS = 500;
 
 const [verb, address, port, ...numbers] = process.argv.slice(2);
 const rest = numbers.map(Number);
@@ -16,7 +18,7 @@ function open(options) {
   return createSocket({ type: isIPv6(address) ? "udp6" : "udp4", ...options });
 }
 
-function receive(idleMs) {
+function receive(idleMs, count = Number.POSITIVE_INFINITY) {
   const socket = open({ recvBufferSize: BUFFER_BYTES });
   /** The next number of each flow, if nothing is lost. */
   const next = new Map();
@@ -26,7 +28,7 @@ function receive(idleMs) {
     clearTimeout(timer);
     console.log(JSON.stringify({ flows: next.size, ...counts }));
   };
-  const timer = setTimeout(end, idleMs);
+  let timer = setTimeout(end, idleMs);
   const seen = new Set();
   process.on("SIGTERM", end);
   socket.on("message", (datagram) => {
@@ -36,6 +38,10 @@ function receive(idleMs) {
     else if (number < (next.get(flow) ?? 0)) counts.overtaken++;
     seen.add(flow * 2 ** 24 + number);
     next.set(flow, Math.max(number + 1, next.get(flow) ?? 0));
+    if (counts.received === count) {
+      clearTimeout(timer);
+      timer = setTimeout(end, REPEATED_MS);
+    }
     timer.refresh();
   });
   socket.bind(Number(port), address, () => console.log("ready"));
@@ -63,5 +69,5 @@ function sendOne(socket, template, flow, number) {
   });
 }
 
-if (verb === "receive") receive(rest[0]);
+if (verb === "receive") receive(...rest);
 else await send(...rest);
