@@ -1,5 +1,6 @@
 // Super-frames leave whole past the sockets, behind outer headers of the switch's own making. Whatever happens to the way
 // meanwhile (a MAC, a route, a device changes), they soon take the new one, and nothing breaks.
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, waitUntil } from "../../src/control/lab/command.ts";
@@ -13,14 +14,19 @@ import { expectTcp } from "./harness/transfer.ts";
 import { takesSuperFrames } from "./harness/whole.ts";
 
 const TCP_PORT = 5005;
-const STREAM_BYTES = 24 * 1024 * 1024;
-/** After every 64 KB: the stream takes two seconds. */
+/** After every 64 KB: a stream takes 1.3 s, so that there is time to change things; without a change, a third of one. */
 const STREAM_PAUSE_MS = 5;
-const STREAM_BEFORE_MS = 700;
+const STREAM_BYTES = 16 * 1024 * 1024;
+const UNCHANGED_STREAM_BYTES = 4 * 1024 * 1024;
+/** Of a stream that are to be seen before something changes, and some time for it. */
+const BYTES_BEFORE = 1024 * 1024;
+const BEFORE_TIMEOUT_MS = 10_000;
 /** More than any MTU of these labs. */
 const WHOLE = "tcp && frame.len > 3000";
 /** Changes are heard of within a tenth of a second; without that it would be up to a whole one. */
 const STALE_MS_MAX = 400;
+/** Asked again until it is answered. */
+const BRIEFLY = { count: 1, waitSeconds: 0.3 };
 const TUNNEL_CLOSE_TIMEOUT_MS = 12_000;
 
 let streams = 0;
@@ -76,7 +82,7 @@ describe.runIf(takesSuperFrames())("over IPv4", () => {
     await host.ip("neigh", "replace", ...wrong, "nud", "stale");
     expect(await waitUntil(async () => (await pathChanges(lab)) > changes, 1000, 20)).toBe(true);
     expect(await lab.client1.ping(CLIENT2.ipv4, { count: 1 })).toBe(0);
-    const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, { count: 1 })) === 1;
+    const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, BRIEFLY)) === 1;
     expect(await waitUntil(answers, 15_000)).toBe(true);
     const { frames } = await streamDuring(lab);
     expect(frames.at(-1)?.to).toBe(await lab.client2.mac("eth0"));
@@ -245,17 +251,18 @@ describe.runIf(takesSuperFrames())("over IPv6", () => {
   });
 });
 
-/** Has TCP stream through the switch to the second client, byte for byte, while something happens. */
-async function streamDuring(
-  lab: KernelLab,
-  change: () => Promise<unknown> = async () => {},
-): Promise<Stream> {
+/** Has TCP stream through the switch to the second client, byte for byte, while something happens, if anything. */
+async function streamDuring(lab: KernelLab, change?: () => Promise<unknown>): Promise<Stream> {
   const capture = await Capture.start(lab.client2, "eth0", join(lab.directory, `stream${++streams}.pcap`));
   const receiver = await lab.client2.script("tcp.mjs", "receive", CLIENT2.ipv4, TCP_PORT).ready();
-  const args = [CLIENT2.ipv4, TCP_PORT, STREAM_BYTES, STREAM_PAUSE_MS];
+  const bytes = change === undefined ? UNCHANGED_STREAM_BYTES : STREAM_BYTES;
+  const args = [CLIENT2.ipv4, TCP_PORT, bytes, STREAM_PAUSE_MS];
   const sender = lab.client1.script("tcp.mjs", "send", ...args);
-  await sleep(STREAM_BEFORE_MS);
-  await change();
+  if (change !== undefined) {
+    const isSeen = () => statSync(capture.path).size > BYTES_BEFORE;
+    expect(await waitUntil(isSeen, BEFORE_TIMEOUT_MS, 10)).toBe(true);
+    await change();
+  }
   const changedMs = Date.now();
   expect(await sender.result()).toEqual(await receiver.result());
   await capture.stop();
@@ -293,7 +300,7 @@ async function remakeDevice(lab: KernelLab, options: readonly string[] = []): Pr
   await host.ip("link", "set", "eth0", "up");
   await host.ip("addr", "add", `${OWN_LEG.underlay}/16`, "dev", "eth0");
   await forgetNeighbours(lab);
-  const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, { count: 1 })) === 1;
+  const answers = async () => (await lab.client1.ping(CLIENT2.ipv4, BRIEFLY)) === 1;
   expect(await waitUntil(answers, 10_000)).toBe(true);
 }
 
