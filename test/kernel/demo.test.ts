@@ -14,7 +14,8 @@ test("the demo shows every step, exits 0 and leaves nothing", async () => {
   expect(demo.left).toEqual([]);
 });
 
-test.each([1, 2, 5, 7])(
+// Side by side: they mostly wait, and each has names of its own.
+test.concurrent.each([1, 2, 5, 7])(
   "a demo that is interrupted in step %d exits 130 and leaves nothing",
   async (step) => {
     const demo = await runDemo(step);
