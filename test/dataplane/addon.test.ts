@@ -22,14 +22,19 @@ const ABUSE = fileURLToPath(new URL("./addon-abuse.mjs", import.meta.url));
 const NATIVE = fileURLToPath(new URL("../../native", import.meta.url));
 const HEADERS = fileURLToPath(new URL("../../node_modules/node-api-headers/include", import.meta.url));
 const RANDOM_CALLS = 4000;
+const ABUSE_TIMEOUT_MS = 60_000;
+/** For a compiler and sanitizers that share the cores with other tests. */
+const SANITIZED_TIMEOUT_MS = 120_000;
 const NO_FD = 1_000_000;
 const STAGING = new Uint8Array(65_000);
 
-test("no argument of any call crashes it, nor do random tables", () => {
+test("no argument of any call crashes it, nor do random tables", { timeout: ABUSE_TIMEOUT_MS }, () => {
   abuse(ADDON, {});
 });
 
-test("under the sanitizers of addresses and undefined behaviour nothing is found either", ({ skip }) => {
+test("under the sanitizers of addresses and undefined behaviour nothing is found either", {
+  timeout: SANITIZED_TIMEOUT_MS,
+}, ({ skip }) => {
   const compiler = process.env.CC ?? "cc";
   const library = (name: string): string => tool(compiler, [`-print-file-name=${name}`]).trim();
   const preloaded = ["libasan.so", "libubsan.so"].map(library);
@@ -60,7 +65,11 @@ test("under the sanitizers of addresses and undefined behaviour nothing is found
 /** Runs the abuse in a process of its own, which must live to report. */
 function abuse(addon: string, environment: Record<string, string>): void {
   const args = [ABUSE, addon, String(Date.now() >>> 0), String(RANDOM_CALLS)];
-  const options = { encoding: "utf8", timeout: 25_000, env: { ...process.env, ...environment } } as const;
+  const options = {
+    encoding: "utf8",
+    timeout: ABUSE_TIMEOUT_MS,
+    env: { ...process.env, ...environment },
+  } as const;
   const { stdout, stderr, signal, status } = spawnSync(process.execPath, args, options);
   expect(stderr, `node ${args.join(" ")} ended by ${signal ?? `status ${status}`}`).toBe("");
   const { calls, returned, threw, badErrors } = JSON.parse(stdout);
