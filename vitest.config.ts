@@ -1,7 +1,13 @@
-// Three kinds of tests: those of the code alone, side by side; those with real kernel endpoints in network namespaces, two at a
-// time as far as they look at what happens and not at how many of a stream arrive; and the rest of them, one file after
-// the other, since they share the machine's cores.
+// Two groups of tests: those of the code alone, and those with real kernel endpoints in network namespaces, more of them at
+// a time than there are cores, since most of them wait most of the time; then those that count how many of a stream arrive,
+// one file after the other, for they want the cores for themselves.
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+
+const SIDE_BY_SIDE = {
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  sequence: { groupOrder: 0 },
+};
 
 const KERNEL = {
   globalSetup: "test/kernel/harness/global-setup.ts",
@@ -9,59 +15,39 @@ const KERNEL = {
   hookTimeout: 60_000,
 };
 
-/** Files of test/kernel that mostly wait. */
-const SIDE_BY_SIDE = [
-  "collector",
-  "conformance",
-  "doctor",
-  "far-side",
-  "fdb",
-  "hosts",
-  "loop-guard",
-  "malformed",
-  "metrics",
-  "mirror",
-  "outer-header",
-  "page",
-  "port-policy",
-  "refusal",
-  "ring",
-  "too-big",
-  "trace",
-  "vlan",
-  "vni",
-  "wire-format",
-].map((name) => `test/kernel/${name}.test.ts`);
+/** Files of test/kernel that run alone. */
+const ALONE = ["forwarding", "impairment", "reload", "ring-crash", "ring-reload", "trains", "workers"].map(
+  (name) => `test/kernel/${name}.test.ts`,
+);
 
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...SIDE_BY_SIDE,
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/kernel/**"],
           testTimeout: 30_000,
-          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
-          ...KERNEL,
-          name: "kernel, side by side",
-          include: SIDE_BY_SIDE,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        test: {
+          ...SIDE_BY_SIDE,
           ...KERNEL,
           name: "kernel",
           include: ["test/kernel/**/*.test.ts"],
-          exclude: SIDE_BY_SIDE,
+          exclude: ALONE,
+        },
+      },
+      {
+        test: {
+          ...KERNEL,
+          name: "kernel, alone",
+          include: ALONE,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],
