@@ -214,6 +214,18 @@ describe("over HTTP", () => {
     await harness.start();
     await expect(ask("GET", "/v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
   });
+  test("the addresses can be had of one port, and so many of them at most", async () => {
+    await harness.start();
+    const row = { bridge: "br0", vlan: 0, remote: null, vni: null, ageSeconds: 1, static: false };
+    harness.dataplane.rows = ["client1", "client2", "client1"].map((port, i) => {
+      return { ...row, port, mac: `02:00:00:00:00:0${i}` };
+    });
+    expect(await ask("GET", "/v1/fdb?port=br0/client1")).toHaveLength(2);
+    expect(await ask("GET", "/v1/fdb?port=br0/client1&limit=1")).toMatchObject([
+      { mac: "02:00:00:00:00:00" },
+    ]);
+    await expect(ask("GET", "/v1/fdb?limit=-1")).rejects.toThrow("limit: expected a whole number");
+  });
   test("a body of another shape is refused", async () => {
     await harness.start();
     await expect(ask("POST", "/v1/apply", { file: 1 })).rejects.toThrow(

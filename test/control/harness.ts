@@ -103,6 +103,7 @@ export class Harness {
       ...print,
       env: { VXSWITCH_SOCKET: this.socket, ...this.env },
       signals: this.signals,
+      terminal: () => null,
       exit: (code) => void this.exits.push(code),
       open: async () => this.dataplane,
       abilities: async () => this.abilities,

@@ -254,6 +254,9 @@ describe("the API", () => {
     });
     expect(await ask("/v1/history?port=underlay")).toMatchObject({ rates: { rx_overruns: [] } });
     await expect(ask("/v1/history?port=br0/nobody")).rejects.toThrow("expected BRIDGE/NAME");
+    await expect(ask("/v1/rates?samples=x")).rejects.toThrow(
+      "samples: expected a whole number from 0 to 300, got x",
+    );
     await expect(ask("/v1/history?port=br0/client1&span=7")).rejects.toThrow("one of 60, 300, 3600");
   });
 });

@@ -11,8 +11,8 @@ const ANSWER_MS_MAX = 30_000;
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
 export interface Client {
-  /** Returns the answer's JSON, whose shape is that of the daemon's API. */
-  ask<T>(method: Method, path: string, body?: unknown): Promise<T>;
+  /** Returns the answer's JSON, whose shape is that of the daemon's API. The signal gives up waiting for it. */
+  ask<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T>;
 }
 
 /** The client for the socket that a command was given. */
@@ -29,8 +29,8 @@ export function socketPath(option: string | undefined, io: Io): string {
 /** A client for a socket path, that waits so long for an answer. */
 export function createClient(socketPath: string, answerMs = ANSWER_MS_MAX): Client {
   return {
-    async ask<T>(method: Method, path: string, body?: unknown): Promise<T> {
-      const { status, text } = await send({ socketPath, answerMs }, method, path, body);
+    async ask<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+      const { status, text } = await send({ socketPath, answerMs, signal }, method, path, body);
       if (status >= 200 && status < 300) return JSON.parse(text) as T;
       throw new Refusal(errorIn(text) ?? `the daemon at ${socketPath} answered ${status}`);
     },
@@ -45,6 +45,7 @@ interface Answer {
 export interface Daemon {
   readonly socketPath: string;
   readonly answerMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 function send(daemon: Daemon, method: Method, path: string, body: unknown): Promise<Answer> {
@@ -53,8 +54,9 @@ function send(daemon: Daemon, method: Method, path: string, body: unknown): Prom
     const fail = (error: NodeJS.ErrnoException) => reject(new Refusal(failureSentence(daemon, error)));
     const headers = body === undefined ? {} : { "content-type": "application/json" };
     const timeout = AbortSignal.timeout(answerMs);
+    const signal = daemon.signal ? AbortSignal.any([timeout, daemon.signal]) : timeout;
     // No agent: a command asks once or twice, and a connection kept would outlive it.
-    const sent = request({ agent: false, socketPath, method, path, headers, signal: timeout }, (response) => {
+    const sent = request({ agent: false, socketPath, method, path, headers, signal }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", fail);

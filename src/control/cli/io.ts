@@ -2,6 +2,7 @@
 import type { Abilities } from "../../dataplane/inventory/abilities.ts";
 import type { OpenDataplane } from "../daemon.ts";
 import type { HostFacts, HostQuestion } from "../doctor/host.ts";
+import type { TerminalStreams } from "../top/terminal.ts";
 
 export interface Io {
   /** Data. */
@@ -11,6 +12,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where SIGTERM, SIGINT and SIGHUP arrive. */
   readonly signals: NodeJS.EventEmitter;
+  /** The terminal, where the command has one for both input and output. */
+  terminal(): TerminalStreams | null;
   /** Ends the process at once. */
   exit(code: number): void;
   readonly open: OpenDataplane;

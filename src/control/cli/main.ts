@@ -15,6 +15,8 @@ const io: Io = {
   err: (text) => void process.stderr.write(text),
   env: process.env,
   signals: process,
+  terminal: () =>
+    process.stdin.isTTY && process.stdout.isTTY ? { input: process.stdin, output: process.stdout } : null,
   exit: (code) => process.exit(code),
   open,
   abilities: async (port) => {

@@ -15,6 +15,7 @@ import { registerMirror } from "./commands/mirror.ts";
 import { registerPort } from "./commands/port.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerShow } from "./commands/show.ts";
+import { registerTop } from "./commands/top.ts";
 import { registerTrace } from "./commands/trace.ts";
 import { Exit, type Io } from "./io.ts";
 
@@ -45,6 +46,7 @@ export function createProgram(io: Io): Command {
   registerRun(program, io);
   registerCheck(program, io);
   registerShow(program, io);
+  registerTop(program, io);
   registerPort(program, io);
   registerFdb(program, io);
   registerMirror(program, io);

@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import type { Activity } from "../activity/activity.ts";
 import { historyView, sparklines } from "../activity/views.ts";
 import { Refusal } from "../refusal.ts";
+import { wholeNumber } from "./parameters.ts";
 
 /** Spans of /v1/history, in seconds: the first two by the second, the hour in averages of ten. */
 const SPANS: readonly number[] = [60, 300, 3600];
@@ -13,12 +14,11 @@ const SAMPLES_MAX = 300;
 /** Adds `GET {base}/rates` and `GET {base}/history`. */
 export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
   app.get(`${base}/rates`, async (c) => {
-    const after = c.req.query("after");
-    const samples = wholeIn("samples", c.req.query("samples") ?? "1", SAMPLES_MAX);
-    const rates =
-      after === undefined
-        ? activity.rates(samples)
-        : await activity.ratesAfter(wholeIn("after", after, Number.MAX_SAFE_INTEGER), samples);
+    const samples = wholeNumber(c, "samples", 1, SAMPLES_MAX);
+    const isFollowed = c.req.query("after") !== undefined;
+    const rates = isFollowed
+      ? await activity.ratesAfter(wholeNumber(c, "after", 0), samples)
+      : activity.rates(samples);
     if (c.req.query("sparklines") === "false") return c.json(rates);
     return c.json({ ...rates, sparklines: sparklines(rates, activity.history) });
   });
@@ -32,12 +32,6 @@ export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
     }
     return c.json({ port, span_seconds: span, ...historyView(columns) });
   });
-}
-
-function wholeIn(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
-  throw new Refusal(`the parameter ${name}: expected a whole number from 0 to ${max}, got ${text}`);
 }
 
 function spanIn(text = "60"): number {

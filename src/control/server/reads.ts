@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import type { RunningSwitch } from "../running-switch.ts";
 import { hostView } from "./host-view.ts";
+import { wholeNumber } from "./parameters.ts";
 import { dropViews, fdbView, overview } from "./views.ts";
 
 /** GET /v1/status and its parts. */
@@ -14,5 +15,9 @@ export function addReads(app: Hono, running: RunningSwitch): void {
   app.get("/v1/vteps", (c) => c.json(view().vteps));
   app.get("/v1/drops", (c) => c.json(dropViews(dataplane.status())));
   app.get("/v1/hosts", (c) => c.json(dataplane.hosts().map(hostView)));
-  app.get("/v1/fdb", (c) => c.json(dataplane.fdb().map(fdbView)));
+  app.get("/v1/fdb", (c) => {
+    const port = c.req.query("port");
+    const rows = dataplane.fdb().filter((row) => port === undefined || port === `${row.bridge}/${row.port}`);
+    return c.json(rows.slice(0, wholeNumber(c, "limit", rows.length)).map(fdbView));
+  });
 }
