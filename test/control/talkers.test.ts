@@ -1,18 +1,17 @@
 // Who talks with whom: the estimate against exact counts, its bounds, and that frames are asked for only while somebody looks.
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { ALL_FRAMES_MAX, CYCLE_MS, FrameSample, OPEN_MS } from "../../src/control/activity/frame-sample.ts";
 import { HeavyHitters } from "../../src/control/activity/heavy-hitters.ts";
 import { type FrameSource, KEEP_MS, type SampledFrame, Talkers } from "../../src/control/activity/talkers.ts";
+import type { CapturedFrame } from "../../src/dataplane/spec.ts";
+import { FakeDataplane } from "./fake-dataplane.ts";
 
 class Source implements FrameSource {
-  readonly sampleEvery: number;
   starts = 0;
   stops = 0;
   send: (frame: SampledFrame) => void = () => {};
-
-  constructor(sampleEvery = 1) {
-    this.sampleEvery = sampleEvery;
-  }
 
   start(onFrame: (frame: SampledFrame) => void): () => void {
     this.starts++;
@@ -24,8 +23,8 @@ class Source implements FrameSource {
   }
 }
 
-function pair(source: string, bytes = 100): SampledFrame {
-  return { bridge: "br0", vlan: 0, source, destination: "02:00:00:00:00:ff", bytes };
+function pair(source: string, bytes = 100, weight = 1): SampledFrame {
+  return { bridge: "br0", vlan: 0, source, destination: "02:00:00:00:00:ff", bytes, weight };
 }
 
 test("the heaviest are found, none is estimated too low, none too high beyond its bound, in bounded room", () => {
@@ -66,21 +65,21 @@ test("the heaviest are found, none is estimated too low, none too high beyond it
 });
 
 test("rates are those of the last ten seconds, scaled by the sample, the largest first", () => {
-  const source = new Source(10);
+  const source = new Source();
   let nowMs = 0;
   const talkers = new Talkers(source, () => nowMs);
-  expect(talkers.ask(5)).toEqual({ seconds: 0, sample_every: 10, talkers: [], bytes_error_max: 0 });
+  expect(talkers.ask(5)).toEqual({ seconds: 0, sampled_frames: 0, talkers: [], bytes_error_max: 0 });
   for (let second = 0; second < 30; second++) {
     nowMs = second * 1000;
     // What stopped fifteen seconds ago is forgotten.
-    if (second < 15) source.send(pair("02:00:00:00:00:03", 9000));
-    for (let i = 0; i < 4; i++) source.send(pair("02:00:00:00:00:01"));
-    source.send(pair("02:00:00:00:00:02", 200));
+    if (second < 15) source.send(pair("02:00:00:00:00:03", 9000, 10));
+    for (let i = 0; i < 4; i++) source.send(pair("02:00:00:00:00:01", 100, 10));
+    source.send(pair("02:00:00:00:00:02", 200, 10));
     talkers.ask(0);
   }
   nowMs = 29_999;
-  const { seconds, talkers: rows, bytes_error_max: error } = talkers.ask(5);
-  expect(seconds).toBe(9.999);
+  const { seconds, sampled_frames: frames, talkers: rows, bytes_error_max: error } = talkers.ask(5);
+  expect([seconds, frames]).toEqual([9.999, 50]);
   expect(error).toBe(0);
   expect(rows.map(({ source, bytes, packets }) => [source, Math.round(bytes), Math.round(packets)])).toEqual([
     ["02:00:00:00:00:01", 4000, 40],
@@ -122,4 +121,94 @@ test("frames are asked for from the first question until a while after the last"
   expect([talkers.isOn, source.starts, source.stops]).toEqual([false, 1, 1]);
   expect(talkers.ask(1)).toMatchObject({ seconds: 0, talkers: [] });
   expect(source.starts).toBe(2);
+});
+
+describe("the sample of frames", () => {
+  const ETHERNET = "0200000000ff" + "020000000001";
+  const IN = { bridge: "br0", port: "client1", remote: null, vni: null };
+
+  function captured(hex: string, from: CapturedFrame["from"] = IN): CapturedFrame {
+    const bytes = Buffer.from(hex, "hex");
+    return {
+      seconds: 0,
+      nanoseconds: 0,
+      originalBytes: 1000,
+      from,
+      sender: null,
+      bytes,
+      fates: [],
+      hasMore: false,
+    };
+  }
+
+  /** Runs it for so many sleeps, before each of which the captures find these frames; what it took, and how long it was open. */
+  async function run(
+    dataplane: FakeDataplane,
+    framesPerSecond: number,
+    sleeps: number,
+    found: CapturedFrame[],
+  ) {
+    const taken: SampledFrame[] = [];
+    const time = { open: 0, all: 0 };
+    let stop = () => {};
+    let left = sleeps;
+    const done = new Promise<void>((resolve) => {
+      const sample = new FrameSample({
+        dataplane,
+        framesPerSecond: () => framesPerSecond,
+        sleep: async (ms) => {
+          time.all += ms;
+          if (dataplane.openCaptures > 0) {
+            time.open += ms;
+            dataplane.captured = [...found];
+          }
+          if (--left > 0) return;
+          stop();
+          resolve();
+        },
+      });
+      stop = sample.start((frame) => void taken.push(frame));
+    });
+    await done;
+    await setImmediate();
+    return { taken, time };
+  }
+
+  test("is all of them where there are few, and the capture stays open", async () => {
+    const dataplane = new FakeDataplane();
+    const { taken, time } = await run(dataplane, ALL_FRAMES_MAX, 20, [captured(`${ETHERNET}0800`)]);
+    expect(taken).toHaveLength(20);
+    expect(taken[0]).toEqual({
+      ...{ bridge: "br0", vlan: 0, source: "02:00:00:00:00:01", destination: "02:00:00:00:00:ff" },
+      ...{ bytes: 1000, weight: 1 },
+    });
+    expect(dataplane.captures).toMatchObject([
+      { ports: null, direction: "in", sampleEvery: 1, snaplenBytes: 18 },
+    ]);
+    expect([time.open, dataplane.openCaptures]).toEqual([time.all, 0]);
+  });
+  test("is of a tenth of the time where there are many, and of a few of them; each stands for the others", async () => {
+    const dataplane = new FakeDataplane();
+    const framesPerSecond = 1_000_000;
+    const { taken, time } = await run(dataplane, framesPerSecond, 20, [captured(`${ETHERNET}0800`)]);
+    expect(time.open / time.all).toBeCloseTo(OPEN_MS / CYCLE_MS);
+    const [{ sampleEvery }] = dataplane.captures;
+    const framesOpen = framesPerSecond * (OPEN_MS / 1000);
+    expect(framesOpen / sampleEvery).toBeGreaterThan(100);
+    expect(framesOpen / sampleEvery).toBeLessThan(1000);
+    expect(taken[0].weight).toBe(sampleEvery * (CYCLE_MS / OPEN_MS));
+    expect(dataplane.openCaptures).toBe(0);
+  });
+  test("has the VLAN of a tag, and leaves out what was no frame of a port", async () => {
+    const found = [captured(`${ETHERNET}8100e00a0800`), captured(`${ETHERNET}0800`, null), captured("0200")];
+    const { taken } = await run(new FakeDataplane(), 1, 1, found);
+    expect(taken.map(({ vlan }) => vlan)).toEqual([10]);
+  });
+  test("waits where as many captures as there may be are open, and goes on after", async () => {
+    const dataplane = new FakeDataplane();
+    dataplane.openCaptures = dataplane.capturesMax;
+    expect((await run(dataplane, 1, 3, [captured(`${ETHERNET}0800`)])).taken).toEqual([]);
+    dataplane.openCaptures = 0;
+    expect((await run(dataplane, 1, 1, [captured(`${ETHERNET}0800`)])).taken).toHaveLength(1);
+  });
 });

@@ -75,7 +75,7 @@ export const LOOK: Look = {
   detail: null,
   talkers: {
     seconds: 10,
-    sample_every: 100,
+    sampled_frames: 100,
     bytes_error_max: 0,
     talkers: [
       {

@@ -2,7 +2,10 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { TalkersView } from "../../src/control/activity/talkers-view.ts";
 import type { RatesView } from "../../src/control/activity/views.ts";
+import { createClient } from "../../src/control/cli/client.ts";
+import { waitUntil } from "../../src/control/lab/command.ts";
 import { CLIENT2, KernelLab, PROGRAM } from "./harness/kernel-lab.ts";
 import { Pty } from "./harness/pty.ts";
 
@@ -59,6 +62,24 @@ test("rates times intervals are the frames that the client's kernel has counted"
   expect(sent).toBeGreaterThanOrEqual(PINGS);
   // IPv6 chatter at the edges may be in the one and not in the other.
   expect(Math.abs(frames - sent)).toBeLessThanOrEqual(3);
+});
+
+test("who talks with whom is known from the first question on: both ways of a ping, by the second", async () => {
+  const { ask } = createClient(lab.files.socket);
+  await ask("GET", "/v1/talkers");
+  const from = await lab.client1.mac("vxlan0");
+  const to = await lab.client2.mac("vxlan0");
+  expect(await lab.client1.ping(CLIENT2.ipv4, { count: PINGS, intervalSeconds: 0.01, size: 1000 })).toBe(
+    PINGS,
+  );
+  const counts = async () => {
+    const { talkers, seconds } = await ask<TalkersView>("GET", "/v1/talkers");
+    const count = (source: string, destination: string) =>
+      talkers.filter((row) => row.source === source && row.destination === destination)[0]?.packets * seconds;
+    return [count(from, to), count(to, from)];
+  };
+  expect(await waitUntil(async () => Math.min(...(await counts())) >= PINGS - 1, 3000, 100)).toBe(true);
+  expect(Math.max(...(await counts()))).toBeLessThan(PINGS + 10);
 });
 
 test("in a terminal it shows ports, opens one, follows the window's size, and leaves the terminal as it was", async () => {

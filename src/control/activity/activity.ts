@@ -1,8 +1,11 @@
 // Looks at the switch once a second: keeps the history, and tells the rates to whoever listens or waits.
 import { monotonicMs } from "../../dataplane/clock.ts";
 import type { Dataplane, SwitchStatus } from "../../dataplane/spec.ts";
+import { keyOf } from "../plan.ts";
+import { FrameSample } from "./frame-sample.ts";
 import { History } from "./history.ts";
 import { LinkSpeeds } from "./link-speed.ts";
+import { Talkers } from "./talkers.ts";
 import { FINE_SLOTS } from "./timeline.ts";
 import { type RatesView, ratesView } from "./views.ts";
 
@@ -13,6 +16,8 @@ export type SampleListener = (rates: RatesView) => void;
 
 export class Activity {
   readonly history = new History();
+  /** Who talks with whom; nothing is looked at before somebody asks. */
+  readonly talkers: Talkers;
   private readonly dataplane: Dataplane;
   private readonly speeds = new LinkSpeeds();
   private readonly listeners = new Set<SampleListener>();
@@ -23,6 +28,8 @@ export class Activity {
 
   constructor(dataplane: Dataplane) {
     this.dataplane = dataplane;
+    const framesPerSecond = () => this.framesPerSecond();
+    this.talkers = new Talkers(new FrameSample({ dataplane, framesPerSecond }), monotonicMs);
     this.status = dataplane.status();
     this.history.sample(monotonicMs(), this.status);
   }
@@ -37,6 +44,7 @@ export class Activity {
   sample(nowMs: number): void {
     this.status = this.dataplane.status();
     this.history.sample(nowMs, this.status);
+    this.talkers.tick();
     const waiting = this.waiting;
     this.waiting = [];
     for (const wake of waiting) wake();
@@ -77,6 +85,12 @@ export class Activity {
   close(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.listeners.clear();
+    this.talkers.close();
+  }
+
+  private framesPerSecond(): number {
+    const rates = this.status.ports.map((port) => this.history.latest("port", keyOf(port))?.[0] ?? 0);
+    return rates.reduce((sum, rate) => sum + (rate || 0), 0);
   }
 
   private nextSample(): Promise<void> {

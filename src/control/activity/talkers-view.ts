@@ -14,8 +14,8 @@ export interface TalkerView {
 export interface TalkersView {
   /** Over how long; 0 while nothing was heard yet. */
   readonly seconds: number;
-  /** Every so many-th frame was looked at. */
-  readonly sample_every: number;
+  /** Frames that were looked at in that time. */
+  readonly sampled_frames: number;
   /** Rates, the largest in bytes first. */
   readonly talkers: readonly TalkerView[];
   /** By so many bytes a second at most is a pair's rate wrong for lack of room, beside the chance of the sample. */

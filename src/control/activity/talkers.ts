@@ -13,22 +13,25 @@ export const KEEP_MS = 10_000;
 /** A frame of the sample. */
 export interface SampledFrame {
   readonly bridge: string;
-  /** 0 = untagged. */
+  /** Of the tag that it came with; 0 = untagged. */
   readonly vlan: number;
   readonly source: string;
   readonly destination: string;
   readonly bytes: number;
+  /** How many frames it stands for. */
+  readonly weight: number;
 }
 
-/** Where the frames come from: it starts to copy every so many-th, until what it returns is called. */
+/** Where the frames come from (frame-sample.ts): they come until what it returns is called. */
 export interface FrameSource {
-  readonly sampleEvery: number;
   start(onFrame: (frame: SampledFrame) => void): () => void;
 }
 
 interface Second {
   /** Which second it is, of the monotonic clock; -1 = none yet. */
   number: number;
+  /** Frames of the sample. */
+  frames: number;
   readonly pairs: HeavyHitters;
 }
 
@@ -45,6 +48,7 @@ export class Talkers {
     this.now = now;
     this.seconds = Array.from({ length: WINDOW_SECONDS }, () => ({
       number: -1,
+      frames: 0,
       pairs: new HeavyHitters(PAIRS_MAX),
     }));
   }
@@ -74,31 +78,27 @@ export class Talkers {
   }
 
   private start(nowMs: number): void {
-    for (const second of this.seconds) {
-      second.number = -1;
-      second.pairs.clear();
-    }
+    for (const second of this.seconds) begin(second, -1);
     this.startedMs = nowMs;
     this.stopSource = this.source.start((frame) => this.take(frame));
   }
 
-  private take({ bridge, vlan, source, destination, bytes }: SampledFrame): void {
+  private take({ bridge, vlan, source, destination, bytes, weight }: SampledFrame): void {
     const number = Math.floor(this.now() / 1000);
     const second = this.seconds[number % WINDOW_SECONDS];
-    if (second.number !== number) {
-      second.number = number;
-      second.pairs.clear();
-    }
-    const { sampleEvery } = this.source;
-    second.pairs.add(`${bridge} ${vlan} ${source} ${destination}`, bytes * sampleEvery, sampleEvery);
+    if (second.number !== number) begin(second, number);
+    second.frames++;
+    second.pairs.add(`${bridge} ${vlan} ${source} ${destination}`, bytes * weight, weight);
   }
 
   private view(seconds: number, limit: number): TalkersView {
     const oldest = Math.floor(this.now() / 1000) - WINDOW_SECONDS;
     const sums = new Map<string, { bytes: number; packets: number }>();
     let error = 0;
-    for (const { number, pairs } of this.seconds) {
+    let frames = 0;
+    for (const { number, pairs, frames: sampled } of this.seconds) {
       if (number <= oldest) continue;
+      frames += sampled;
       if (pairs.size === PAIRS_MAX) error += pairs.totalWeight / PAIRS_MAX;
       for (const { key, weight, count } of pairs.all()) {
         const sum = sums.get(key) ?? { bytes: 0, packets: 0 };
@@ -113,9 +113,15 @@ export class Talkers {
     talkers.sort((one, other) => other.bytes - one.bytes);
     return {
       seconds: Math.round(seconds * 1000) / 1000,
-      sample_every: this.source.sampleEvery,
+      sampled_frames: frames,
       talkers: talkers.slice(0, limit),
       bytes_error_max: rate(error),
     };
   }
+}
+
+function begin(second: Second, number: number): void {
+  second.number = number;
+  second.frames = 0;
+  second.pairs.clear();
 }

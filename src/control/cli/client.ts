@@ -45,7 +45,7 @@ interface Answer {
 export interface Daemon {
   readonly socketPath: string;
   readonly answerMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 function send(daemon: Daemon, method: Method, path: string, body: unknown): Promise<Answer> {

@@ -11,7 +11,10 @@ const SPANS: readonly number[] = [60, 300, 3600];
 /** Samples that one answer averages over; a client that waits for more asks later. */
 const SAMPLES_MAX = 300;
 
-/** Adds `GET {base}/rates` and `GET {base}/history`. */
+const TALKERS_USUAL = 20;
+const TALKERS_MAX = 1000;
+
+/** Adds `GET {base}/rates`, `GET {base}/talkers` (which starts to look at frames, for a while) and `GET {base}/history`. */
 export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
   app.get(`${base}/rates`, async (c) => {
     const samples = wholeNumber(c, "samples", 1, SAMPLES_MAX);
@@ -22,6 +25,9 @@ export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
     if (c.req.query("sparklines") === "false") return c.json(rates);
     return c.json({ ...rates, sparklines: sparklines(rates, activity.history) });
   });
+  app.get(`${base}/talkers`, (c) =>
+    c.json(activity.talkers.ask(wholeNumber(c, "limit", TALKERS_USUAL, TALKERS_MAX))),
+  );
   app.get(`${base}/history`, (c) => {
     const port = c.req.query("port") ?? "";
     const span = spanIn(c.req.query("span"));

@@ -125,9 +125,8 @@ class Session {
     return { rates, talkers, detail };
   }
 
-  private askTalkers(): Promise<TalkersView | null> {
-    const path = `/v1/talkers?limit=${TALKERS_MAX}`;
-    return this.client.ask<TalkersView>("GET", path, undefined, this.signal).catch(() => null);
+  private askTalkers(): Promise<TalkersView> {
+    return this.client.ask("GET", `/v1/talkers?limit=${TALKERS_MAX}`, undefined, this.signal);
   }
 
   private async askDetail(key: string): Promise<PortDetail> {
