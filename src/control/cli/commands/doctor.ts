@@ -1,13 +1,11 @@
 // `vxswitch doctor`: what this machine offers and lacks, how it suits a configuration, and, where a switch runs, how it
 // fares; each with the remedy.
 import type { Command } from "commander";
-import { loadConfig } from "../../config/file.ts";
 import { VXLAN_DSTPORT_DEFAULT } from "../../config/limits.ts";
 import type { Config } from "../../config/schema.ts";
 import { type Finding, FORWARDING, findingCells } from "../../doctor/finding.ts";
 import { machineFindings } from "../../doctor/machine-findings.ts";
 import { runningFindings } from "../../doctor/running-findings.ts";
-import { hostQuestion, underlayFindings } from "../../doctor/underlay-findings.ts";
 import { Refusal } from "../../refusal.ts";
 import type { Overview } from "../../server/views.ts";
 import { clientFor } from "../client.ts";
@@ -32,6 +30,8 @@ export function registerDoctor(program: Command, io: Io): void {
     .option("--json", "for programs")
     .action(async (options: { config?: string; json?: boolean }, command: Command) => {
       const running = await askDaemon(command, io);
+      const { loadConfig } = await import("../../config/file.ts");
+      const { hostQuestion, underlayFindings } = await import("../../doctor/underlay-findings.ts");
       const config = running?.config ?? (options.config === undefined ? null : loadConfig(options.config));
       const overview = running?.overview ?? null;
       const dstport = config?.underlay.dstport ?? VXLAN_DSTPORT_DEFAULT;

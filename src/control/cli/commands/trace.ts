@@ -3,9 +3,8 @@ import { type Command, InvalidArgumentError } from "commander";
 import { Refusal } from "../../refusal.ts";
 import type { TraceView } from "../../server/trace.ts";
 import { readCaptureFile } from "../../trace/capture-file.ts";
-import { frameOfWords } from "../../trace/frame-words.ts";
 import { bytesOfHex } from "../../trace/hex.ts";
-import { readWords, type Words } from "../../trace/place-words.ts";
+import type { Words } from "../../trace/place-words.ts";
 import { clientFor } from "../client.ts";
 import type { Io } from "../io.ts";
 
@@ -52,10 +51,11 @@ export function registerTrace(program: Command, io: Io): void {
     .option("--json", "for programs")
     .addHelpText("after", HELP)
     .action(async (words: string[], options: Options, command: Command) => {
+      const { readWords } = await import("../../trace/place-words.ts");
       const read = readWords(words);
       const client = clientFor(command, io);
       const traces: (TraceView & { nr: number | null })[] = [];
-      for (const { number, bytes } of framesOf(read, options)) {
+      for (const { number, bytes } of await framesOf(read, options)) {
         const body = { ...read.place, frame: Buffer.from(bytes).toString("hex") };
         traces.push({ nr: number, ...(await client.ask<TraceView>("POST", "/v1/trace", body)) });
       }
@@ -63,7 +63,7 @@ export function registerTrace(program: Command, io: Io): void {
     });
 }
 
-function framesOf({ frame }: Words, { hex, pcap, nr, count }: Options): Numbered[] {
+async function framesOf({ frame }: Words, { hex, pcap, nr, count }: Options): Promise<Numbered[]> {
   const [word] = Object.keys(frame);
   const given = [hex === undefined ? "" : "--hex", pcap === undefined ? "" : "--pcap", word ?? ""].filter(
     Boolean,
@@ -73,6 +73,7 @@ function framesOf({ frame }: Words, { hex, pcap, nr, count }: Options): Numbered
     throw new Refusal("say what the frame is: src MAC dst MAC …, --hex DIGITS, or --pcap FILE");
   if (hex !== undefined) return [{ number: null, bytes: bytesOfHex(hex) }];
   if (pcap !== undefined) return readCaptureFile(pcap, nr, count);
+  const { frameOfWords } = await import("../../trace/frame-words.ts");
   return [{ number: null, bytes: frameOfWords(frame) }];
 }
 
