@@ -1,4 +1,4 @@
-// Routes of what the switch does and did: /v1/rates and /v1/history. They only read.
+// Routes of what the switch does and did.
 import type { Hono } from "hono";
 import type { Activity } from "../activity/activity.ts";
 import { historyView, sparklines } from "../activity/views.ts";
@@ -14,9 +14,9 @@ const SAMPLES_MAX = 300;
 const TALKERS_USUAL = 20;
 const TALKERS_MAX = 1000;
 
-/** Adds `GET {base}/rates`, `GET {base}/talkers` (which starts to look at frames, for a while) and `GET {base}/history`. */
-export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
-  app.get(`${base}/rates`, async (c) => {
+/** Adds GET /v1/rates and GET /v1/history, which only read. */
+export function addActivity(app: Hono, activity: Activity): void {
+  app.get("/v1/rates", async (c) => {
     const samples = wholeNumber(c, "samples", 1, SAMPLES_MAX);
     const isFollowed = c.req.query("after") !== undefined;
     const rates = isFollowed
@@ -25,10 +25,7 @@ export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
     if (c.req.query("sparklines") === "false") return c.json(rates);
     return c.json({ ...rates, sparklines: sparklines(rates, activity.history) });
   });
-  app.get(`${base}/talkers`, (c) =>
-    c.json(activity.talkers.ask(wholeNumber(c, "limit", TALKERS_USUAL, TALKERS_MAX))),
-  );
-  app.get(`${base}/history`, (c) => {
+  app.get("/v1/history", (c) => {
     const port = c.req.query("port") ?? "";
     const span = spanIn(c.req.query("span"));
     const columns = activity.history.columns(port === "underlay" ? "" : port, span);
@@ -38,6 +35,11 @@ export function addActivity(app: Hono, activity: Activity, base = "/v1"): void {
     }
     return c.json({ port, span_seconds: span, ...historyView(columns) });
   });
+}
+
+/** Adds GET /v1/talkers, which costs something: it has frames looked at, for a while. */
+export function addTalkers(app: Hono, { talkers }: Activity): void {
+  app.get("/v1/talkers", (c) => c.json(talkers.ask(wholeNumber(c, "limit", TALKERS_USUAL, TALKERS_MAX))));
 }
 
 function spanIn(text = "60"): number {

@@ -11,7 +11,7 @@ import type { Events } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
-import { addActivity } from "./activity-routes.ts";
+import { addActivity, addTalkers } from "./activity-routes.ts";
 import { addMirrorChanges, answer, body, options } from "./changes.ts";
 import { addEventStream } from "./event-stream.ts";
 import { answerFailures, boundedBody } from "./failures.ts";
@@ -38,6 +38,7 @@ export function createApi({ running, activity, events, log }: ApiParts): Hono {
   app.use(boundedBody(BODY_BYTES_MAX));
   addReads(app, running);
   addActivity(app, activity);
+  addTalkers(app, activity);
   addEventStream(app, events);
   addTrace(app, running);
   app.get("/v1/config", (c) => c.json({ config: running.config, yaml: printConfig(running.config) }));
