@@ -58,7 +58,11 @@ describe("show", () => {
     expect(await json("drops")).toEqual([
       {
         ...{ bridge: "br0", port: "client1", reason: "split_horizon", count: 3 },
-        ...{ text: expect.stringContaining("learnt"), remedy: expect.stringContaining("same VTEP") },
+        ...{
+          text: expect.stringContaining("learnt"),
+          remedy: expect.stringContaining("same VTEP"),
+          recent: [],
+        },
       },
     ]);
     expect(await json("mirrors")).toMatchObject([

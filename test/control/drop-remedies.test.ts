@@ -1,14 +1,14 @@
 // What `show drops` says beside the counts: sentences that fit a terminal, and remedies that can be followed.
 import { expect, test } from "vitest";
+import { dropsText } from "../../src/control/cli/drops-text.ts";
 import { createProgram } from "../../src/control/cli/program.ts";
-import { dropsText } from "../../src/control/cli/show-text.ts";
 import { jsonSchema } from "../../src/control/config/json-schema.ts";
 import { DROP_REMEDIES } from "../../src/control/drop-remedies.ts";
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 
 const EVERY_DROP = DROP_REASONS.map(({ name, text }) => ({
   ...{ bridge: "br0", port: "client1", count: 4_294_967_296, reason: name },
-  ...{ text, remedy: DROP_REMEDIES[name] },
+  ...{ text, remedy: DROP_REMEDIES[name], recent: [] },
 }));
 
 test("each remedy is a sentence or more, and names a command or says that all is as it should be", () => {

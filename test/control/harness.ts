@@ -45,6 +45,8 @@ export class Harness {
   readonly #lines = new EventEmitter();
   #daemon: Promise<Result> | null = null;
   log = "";
+  /** What commands printed that is no text. */
+  bytes = Buffer.alloc(0);
   exits: number[] = [];
   /** More words of the metrics section. */
   metricsWords = "";
@@ -65,6 +67,9 @@ export class Harness {
   async run(...args: string[]): Promise<Result> {
     const printed = { out: "", err: "" };
     const print = {
+      outBytes: async (bytes: Uint8Array) => {
+        this.bytes = Buffer.concat([this.bytes, bytes]);
+      },
       out: (text: string) => {
         printed.out += text;
       },
@@ -94,11 +99,11 @@ export class Harness {
       this.log += line;
       this.#lines.emit("line", line);
     };
-    const code = await runCli(args, this.#io({ out: () => {}, err }));
+    const code = await runCli(args, this.#io({ out: () => {}, outBytes: async () => {}, err }));
     return { code, out: "", err: this.log };
   }
 
-  #io(print: Pick<Io, "out" | "err">): Io {
+  #io(print: Pick<Io, "out" | "outBytes" | "err">): Io {
     return {
       ...print,
       env: { VXSWITCH_SOCKET: this.socket, ...this.env },

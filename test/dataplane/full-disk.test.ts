@@ -30,8 +30,8 @@ vi.mock("node:fs", async (original) => {
   return { ...real, writeSync };
 });
 
-const HEADER = { name: "br0/all", snaplenBytes: 262_144, append: false };
-const HEADER_BYTES = pcapngHeader("vxswitch", HEADER.name, HEADER.snaplenBytes).length;
+const HEADER = { header: pcapngHeader("vxswitch", "br0/all", 262_144), append: false };
+const HEADER_BYTES = HEADER.header.length;
 
 beforeEach(() => {
   disk.freeBytes = Number.POSITIVE_INFINITY;

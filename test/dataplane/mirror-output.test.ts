@@ -15,6 +15,7 @@ import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
 import { PcapngFile } from "../../src/dataplane/io/pcapng-file.ts";
 import { WakeUp } from "../../src/dataplane/io/poller.ts";
 import { allocateRecordQueue } from "../../src/dataplane/io/record-queue.ts";
+import { pcapngHeader } from "../../src/dataplane/wire/pcapng.ts";
 import { decodeFile, directory } from "./decoder.ts";
 import { frame, pattern } from "./packets.ts";
 
@@ -41,7 +42,7 @@ function setUp(snaplenBytes: number) {
 test("what was queued stands in the file: lengths, times, bytes; and it is counted", () => {
   const path = join(directory, "output.pcapng");
   const { memory, counters, writer, offer, count } = setUp(0);
-  const file = new PcapngFile(path, { name: "m", snaplenBytes: 262_144, append: false }, 0, 1);
+  const file = new PcapngFile(path, { header: pcapngHeader("vxswitch", "m", 262_144), append: false }, 0, 1);
   const output = new FileOutput(file, 0, [memory], counters, MIRROR, (error) => expect(error).toBeNull());
   const sizes = [14, 60, 1514, 65_535, ...new Array(600).fill(64)];
   for (const size of sizes) offer(size);
@@ -65,7 +66,7 @@ test("what was queued stands in the file: lengths, times, bytes; and it is count
 test("a snapshot length cuts what is written, not what is told of the frame", () => {
   const path = join(directory, "snapshot.pcapng");
   const { memory, counters, writer, offer, count } = setUp(96);
-  const file = new PcapngFile(path, { name: "m", snaplenBytes: 96, append: false }, 0, 1);
+  const file = new PcapngFile(path, { header: pcapngHeader("vxswitch", "m", 96), append: false }, 0, 1);
   const output = new FileOutput(file, 0, [memory], counters, MIRROR, (error) => expect(error).toBeNull());
   for (const size of [60, 1514]) offer(size);
   writer.publish();

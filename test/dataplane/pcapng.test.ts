@@ -7,8 +7,8 @@ import { packetBlockBytes, pcapngHeader } from "../../src/dataplane/wire/pcapng.
 import { capture, decodeFile, directory, packetBlock, tool } from "./decoder.ts";
 import { frame, pattern } from "./packets.ts";
 
-const HEADER = { name: "br0/all", snaplenBytes: 262_144, append: false };
-const HEADER_BYTES = pcapngHeader("vxswitch", HEADER.name, HEADER.snaplenBytes).length;
+const HEADER = { header: pcapngHeader("vxswitch", "br0/all", 262_144), append: false };
+const HEADER_BYTES = HEADER.header.length;
 
 test("tshark reads every frame, its time to the nanosecond, its lengths and its interface", () => {
   const path = join(directory, "fields.pcapng");

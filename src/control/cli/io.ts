@@ -7,6 +7,8 @@ import type { TerminalStreams } from "../top/terminal.ts";
 export interface Io {
   /** Data. */
   out(text: string): void;
+  /** Data that is no text; resolves when more can be taken. */
+  outBytes(bytes: Uint8Array): Promise<void>;
   /** Words. */
   err(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -12,6 +12,7 @@ const open: OpenDataplane = async (options) => {
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),
+  outBytes: (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
   err: (text) => void process.stderr.write(text),
   env: process.env,
   signals: process,

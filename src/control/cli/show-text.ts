@@ -4,8 +4,7 @@ import { VXLAN_SRCPORT_DEFAULT } from "../config/limits.ts";
 import { impairmentText } from "../impairment-words.ts";
 import { unusualOuter } from "../outer-words.ts";
 import { unusualPolicy } from "../policy-words.ts";
-import type { DropView, FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
-import { paragraph } from "./paragraph.ts";
+import type { FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";
 import { table } from "./table.ts";
 
 /** `show`. */
@@ -141,16 +140,6 @@ export function mirrorsText(mirrors: readonly MirrorView[]): string {
   const down = mirrors.filter(({ state }) => state === "down");
   const reasons = down.map(({ bridge, mirror, reason }) => `${bridge}/${mirror} is down: ${reason}\n`);
   return table(headings, rows) + reasons.join("");
-}
-
-/** `show drops`: the counts, and below them each reason that occurs, explained once. */
-export function dropsText(drops: readonly DropView[]): string {
-  const rows = drops.map(({ bridge, port, count, reason }) => [bridge, port, count, reason]);
-  const reasons = new Map(drops.map((drop) => [drop.reason, drop]));
-  const explained = [...reasons.values()].map(
-    ({ reason, text, remedy }) => `\n${paragraph(`${reason}: ${text}.`)}${paragraph(remedy, "    ")}`,
-  );
-  return table(["bridge", "port", "count", "reason"], rows) + explained.join("");
 }
 
 /** `show vteps`. */

@@ -12,6 +12,7 @@ import type { Log } from "../log.ts";
 import type { RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
 import { addActivity, addTalkers } from "./activity-routes.ts";
+import { addCapture } from "./capture-stream.ts";
 import { addMirrorChanges, answer, body, options } from "./changes.ts";
 import { addEventStream } from "./event-stream.ts";
 import { answerFailures, boundedBody } from "./failures.ts";
@@ -36,11 +37,12 @@ export interface ApiParts {
 export function createApi({ running, activity, events, log }: ApiParts): Hono {
   const app = new Hono();
   app.use(boundedBody(BODY_BYTES_MAX));
-  addReads(app, running);
+  addReads(app, running, () => running.dataplane.droppedFrames());
   addActivity(app, activity);
   addTalkers(app, activity);
   addEventStream(app, events);
   addTrace(app, running);
+  addCapture(app, running, events);
   app.get("/v1/config", (c) => c.json({ config: running.config, yaml: printConfig(running.config) }));
   addChanges(app, running, events);
   addMirrorChanges(app, running, events);

@@ -6,6 +6,7 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { duration } from "../config/values.ts";
 import { EVENT_TYPES, type Events, HISTORY_MAX, type SwitchEvent } from "../events.ts";
 import { Refusal } from "../refusal.ts";
+import { wholeNumber } from "./query.ts";
 
 /** Events that wait for a slow reader, beside what the kernel holds for him. */
 export const QUEUED_MAX = 2 * HISTORY_MAX;
@@ -115,11 +116,6 @@ function readQuery(c: Context): Query {
     types: wanted,
     follow: follow !== "false",
   };
-}
-
-function wholeNumber(what: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new Refusal(`${what}: expected a whole number, got ${JSON.stringify(text)}`);
 }
 
 /** A duration until now, or a time. */

@@ -4,6 +4,7 @@ import { DROP_REASONS } from "../../dataplane/drop-reason.ts";
 import type {
   BridgeStatus,
   DropCounts,
+  DroppedFrame,
   FdbRow,
   MirrorStatus,
   PortStatus,
@@ -166,20 +167,33 @@ export function fdbView(row: FdbRow) {
 }
 
 /** The rows of `show drops --json`: what was dropped, where and why; before a port is known, the port is `underlay`. */
-export function dropViews(status: SwitchStatus) {
+export function dropViews(status: SwitchStatus, dropped: readonly DroppedFrame[]) {
   return [
-    ...dropRows("", "underlay", status.underlay.drops),
-    ...status.ports.flatMap(({ bridge, name, drops }) => dropRows(bridge, name, drops)),
+    ...dropRows("", "underlay", status.underlay.drops, dropped),
+    ...status.ports.flatMap(({ bridge, name, drops }) => dropRows(bridge, name, drops, dropped)),
   ];
 }
 
-function dropRows(bridge: string, port: string, drops: DropCounts) {
-  return DROP_REASONS.map(({ name, text }) => ({
+function dropRows(bridge: string, port: string, drops: DropCounts, dropped: readonly DroppedFrame[]) {
+  const isHere = ({ at }: DroppedFrame): boolean =>
+    (at?.bridge ?? "") === bridge && (at?.port ?? "underlay") === port;
+  return DROP_REASONS.filter(({ name }) => (drops[name] ?? 0) > 0).map(({ name, text }) => ({
     bridge,
     port,
     reason: name,
     count: drops[name] ?? 0,
     text,
     remedy: DROP_REMEDIES[name],
-  })).filter(({ count }) => count > 0);
+    recent: dropped.filter((frame) => frame.reason === name && isHere(frame)).map(droppedView),
+  }));
+}
+
+/** One of the last frames that were dropped; `port` is where it came in, or who sent what no port took. */
+function droppedView({ seconds, nanoseconds, from, sender, originalBytes, bytes }: DroppedFrame) {
+  return {
+    time: new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6)).toISOString(),
+    port: from?.port ?? sender,
+    length: originalBytes,
+    bytes: Buffer.from(bytes).toString("hex"),
+  };
 }

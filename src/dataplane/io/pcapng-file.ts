@@ -1,32 +1,31 @@
 // A capture file that rotates by size and survives a full disk: what cannot be written is given back as a count, and the
 // file never ends in half a block.
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from "node:fs";
-import { pcapngHeader } from "../wire/pcapng.ts";
 
 export class PcapngFile {
   private readonly path: string;
-  private readonly header: Buffer;
+  private header: Buffer;
   private readonly rotateBytes: number;
   private readonly filesMax: number;
   private fd: number;
   private sizeBytes = 0;
 
   /**
-   * Creates (or overwrites) the file; with `append` a new section goes behind what is there, as the format allows.
+   * Creates (or overwrites) the file, beginning with these blocks, as those it rotates to; with `append` a new section goes behind what is there, as the format allows.
    * Throws the system's error.
    */
   constructor(
     path: string,
-    header: { name: string; snaplenBytes: number; append: boolean },
+    { header, append }: { header: Buffer; append: boolean },
     rotateBytes: number,
     filesMax: number,
   ) {
     this.path = path;
-    this.header = pcapngHeader("vxswitch", header.name, header.snaplenBytes);
+    this.header = header;
     this.rotateBytes = rotateBytes;
     this.filesMax = filesMax;
     // Not O_APPEND: blocks are written at offsets, so that a torn one is overwritten.
-    this.fd = openSync(path, header.append && existsSync(path) ? "r+" : "w", 0o640);
+    this.fd = openSync(path, append && existsSync(path) ? "r+" : "w", 0o640);
     this.sizeBytes = fstatSync(this.fd).size;
     try {
       this.append(this.header);
@@ -42,6 +41,12 @@ export class PcapngFile {
     // After a rotation onto a full disk.
     if (this.sizeBytes === 0) this.append(this.header);
     this.append(blocks);
+  }
+
+  /** Appends blocks that the files it rotates to begin with, too. */
+  writeToEach(blocks: Buffer): void {
+    this.write(blocks);
+    this.header = Buffer.concat([this.header, blocks]);
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import type { RecordQueueMemory } from "../io/record-queue.ts";
 import type { UdpSenders } from "../io/udp-underlay.ts";
 import type { PcapngOutputSpec } from "../spec.ts";
 import type { ErspanMemory } from "../wire/erspan.ts";
+import { pcapngHeader, SNAPLEN_ALL } from "../wire/pcapng.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** How this thread makes an output; descriptors were opened by the control thread, which closes them. */
@@ -62,8 +63,6 @@ export interface MirrorWorkerData {
 const TELL_EVERY_MS = 10_000;
 /** Below every ordinary thread. */
 const MIRROR_NICE = 4;
-/** pcapng says how much of a frame is kept at most; this stands for "all". */
-const SNAPLEN_ALL = 262_144;
 
 class MirrorThread {
   private readonly outputs = new Map<number, MirrorOutput>();
@@ -133,8 +132,13 @@ class MirrorThread {
       case "erspan":
         return new ErspanOutput(output.fd, output.tunnel, queues, counters, index);
       case "pcapng": {
-        const header = { name, snaplenBytes: snaplenBytes || SNAPLEN_ALL, append: again };
-        const file = new PcapngFile(output.path, header, output.rotateBytes, output.filesMax);
+        const header = pcapngHeader("vxswitch", name, snaplenBytes || SNAPLEN_ALL);
+        const file = new PcapngFile(
+          output.path,
+          { header, append: again },
+          output.rotateBytes,
+          output.filesMax,
+        );
         const onError = (error: Error): void => this.tell(index, error.message);
         return new FileOutput(file, output.rotateBytes, queues, counters, index, onError);
       }

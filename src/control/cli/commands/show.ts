@@ -9,7 +9,7 @@ interface View {
   /** Where the API has it. */
   readonly path: string;
   /** For people. */
-  render(answer: never): string;
+  render(answer: never): string | Promise<string>;
 }
 
 const VIEWS: Readonly<Record<string, View>> = {
@@ -18,7 +18,7 @@ const VIEWS: Readonly<Record<string, View>> = {
   fdb: { path: "/v1/fdb", render: text.fdbText },
   hosts: { path: "/v1/hosts", render: hostsText },
   mirrors: { path: "/v1/mirrors", render: text.mirrorsText },
-  drops: { path: "/v1/drops", render: text.dropsText },
+  drops: { path: "/v1/drops", render: dropsText },
   vteps: { path: "/v1/vteps", render: text.vtepsText },
 };
 
@@ -40,6 +40,12 @@ async function show(client: Client, subject = "overview", json: boolean): Promis
   const { path, render } = VIEWS[subject]!;
   const answer = await client.ask<never>("GET", path);
   return json ? inJson(answer) : render(answer);
+}
+
+/** It reads frames, which no other subject does. */
+async function dropsText(answer: never): Promise<string> {
+  const drops = await import("../drops-text.ts");
+  return drops.dropsText(answer);
 }
 
 async function showConfig(client: Client, json: boolean): Promise<string> {
