@@ -1,6 +1,7 @@
 // The page: what the switch is and how it is, its drawing beside the plots of one port, then tables.
 import { useState } from "preact/hooks";
 import { BridgeDrawing } from "./bridge-drawing.tsx";
+import { Capture } from "./capture.tsx";
 import { Drops } from "./drops.tsx";
 import { Events } from "./events.tsx";
 import { Fdb } from "./fdb.tsx";
@@ -44,6 +45,7 @@ export function App() {
             <Health />
           </div>
           <Mirrors />
+          <Capture />
           <Fdb />
           <Hosts />
           <Events />

@@ -1,6 +1,6 @@
 // The page in a real browser, Debian's Chromium, before a daemon with the fake data plane: what it shows is what is counted, it
 // asks nobody else, comes again after the daemon, and does what it offers.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -226,4 +226,27 @@ test("with the token a mirror is stopped and another started; a wrong one is ref
     selectSrcPorts: ["client1"],
     selectDstPorts: ["client1"],
   });
+});
+
+test("a capture of a port is downloaded, with the frames that came until then", async () => {
+  const file = join(harness.directory, "token");
+  writeFileSync(file, TOKEN, { mode: 0o600 });
+  harness.metricsWords = `, token_file: ${file}`;
+  await start();
+  const page = await open();
+  const capture = page.getByRole("region", { name: "Capture" });
+  expect(await capture.getByRole("button", { name: "Capture" }).isDisabled()).toBe(true);
+  await page.getByTestId("unlock").click();
+  await page.getByRole("textbox", { name: "token" }).fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await page.getByTestId("lock").waitFor();
+  await capture.getByRole("combobox").selectOption("br0/client1");
+  await capture.getByRole("button", { name: "Capture" }).click();
+  await capture.getByText("bytes").waitFor();
+  expect(harness.dataplane.captures).toMatchObject([{ ports: [{ bridge: "br0", name: "client1" }] }]);
+  const downloaded = page.waitForEvent("download");
+  await capture.getByRole("button", { name: "Stop and save" }).click();
+  const bytes = readFileSync(await (await downloaded).path());
+  expect(bytes.readUInt32BE(0)).toBe(0x0a0d0d0a);
+  await expect.poll(() => harness.dataplane.openCaptures).toBe(0);
 });

@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import { Refusal } from "../refusal.ts";
 import type { RunningSwitch } from "../running-switch.ts";
 import { addActivity } from "../server/activity-routes.ts";
+import { addCapture } from "../server/capture-stream.ts";
 import { addMirrorChanges } from "../server/changes.ts";
 import { addEventStream } from "../server/event-stream.ts";
 import { answerFailures, boundedBody } from "../server/failures.ts";
@@ -36,6 +37,7 @@ export function createWebApi({ running, activity, events, log, access, live, ref
   app.get("/v1/rights", access.rights);
   // Frames are what people say to each other; who watches may not read them.
   app.use("/v1/capture", access.changing);
+  app.use("/v1/drops/frames", access.changing);
   app.use((c, next) => (c.req.method === "GET" ? access.reading(c, next) : access.changing(c, next)));
   app.get("/v1/live", (c) => {
     const stream = live.open();
@@ -49,6 +51,7 @@ export function createWebApi({ running, activity, events, log, access, live, ref
   addReads(app, running);
   addActivity(app, activity);
   addEventStream(app, events);
+  addCapture(app, running, events);
   addFdbSearch(app, running.dataplane);
   app.use("/v1/bridges/:bridge/mirrors/:name", withoutFiles);
   addMirrorChanges(app, running, events);

@@ -162,6 +162,7 @@ describe("changes", () => {
     for (const [path, method] of [
       ["bridges/br0/mirrors/m0", "DELETE"],
       ["capture", "GET"],
+      ["drops/frames", "GET"],
     ] as const) {
       const response = await ask(`/api/v1/${path}`, BEARER, { method });
       expect(response.status).toBe(403);
