@@ -15,10 +15,17 @@ const KERNEL = {
   hookTimeout: 60_000,
 };
 
-/** Files of test/kernel that run alone. */
-const ALONE = ["forwarding", "impairment", "reload", "ring-crash", "ring-reload", "trains", "workers"].map(
-  (name) => `test/kernel/${name}.test.ts`,
-);
+/** Files of test/kernel that run alone; `lab` is one because it looks at the devices of the machine itself. */
+const ALONE = [
+  "forwarding",
+  "impairment",
+  "lab",
+  "reload",
+  "ring-crash",
+  "ring-reload",
+  "trains",
+  "workers",
+].map((name) => `test/kernel/${name}.test.ts`);
 
 export default defineConfig({
   test: {
