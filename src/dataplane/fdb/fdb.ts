@@ -235,14 +235,6 @@ export class Fdb {
     return count;
   }
 
-  /** The entry of one address, or null. */
-  entry(key: number, low: number): FdbEntry | null {
-    const slot = this.find(key, low);
-    if (slot === NONE) return null;
-    const [at, end] = [slot << SLOT_SHIFT, (slot + 1) << SLOT_SHIFT];
-    return readEntries(this.slots.subarray(at, end), this.stamps.subarray(slot, slot + 1))[0] ?? null;
-  }
-
   /** All entries, for a reader in any thread: read again if the table changed under it, at most a few times. */
   entries(): FdbEntry[] {
     for (let attempt = 0; ; attempt++) {

@@ -118,7 +118,7 @@ function senderOf(port: Port, remote: string | null): Address {
     );
   }
   const from = parseAddress(remote);
-  const isKnown = known.some(({ words }) => words.every((word, i) => word === from.words[i]));
+  const isKnown = known.some((address) => isSame(address, from));
   if (isKnown || (spec as VxlanPortSpec).group !== null) return from;
   const others = known.map(({ words }) => formatAddress(words)).join(", ");
   throw new TraceRefusal(
@@ -143,7 +143,7 @@ function placeOfDatagram({ ports }: RunningState, { remote, vni, dstport }: Data
   }
   const isOf = (port: Port): boolean => port.spec.type === "vxlan" && port.spec.vni === vni;
   const isFrom = (port: Port): boolean =>
-    port.ends.some((end) => end.remote?.words.every((word, i) => word === from.words[i]) === true);
+    port.ends.some(({ remote }) => remote !== null && isSame(remote, from));
   const best =
     fitting.find((port) => isOf(port) && isFrom(port)) ??
     fitting.find(isOf) ??
@@ -152,6 +152,10 @@ function placeOfDatagram({ ports }: RunningState, { remote, vni, dstport }: Data
   const bridges = fitting.filter(isOf).map((port) => port.bridge);
   const datagram = { remote: formatAddress(from.words), vni, dstport };
   return { device: deviceOf(best), remote: from, datagram, bridges, down: null };
+}
+
+function isSame(one: Address, other: Address): boolean {
+  return one.words.every((word, i) => word === other.words[i]);
 }
 
 /** Bare frames come in at it by a device that nobody else has. */

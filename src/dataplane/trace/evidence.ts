@@ -88,8 +88,8 @@ export function readEvidence(replica: Replica<never>, image: Image): Evidence {
       bridge < 0 ? 0 : counters[bridgeCounter(bridge) + i],
     ),
     keys,
-    sourceEntry: before?.entry(keys.source, keys.sourceLow) ?? null,
-    targetEntry: before?.entry(keys.target, keys.targetLow) ?? null,
+    sourceEntry: before?.entryOf(keys.source, keys.sourceLow) ?? null,
+    targetEntry: before?.entryOf(keys.target, keys.targetLow) ?? null,
   };
 }
 
