@@ -4,8 +4,8 @@ import type { BridgeSpec, Change, MirrorSpec, PortSpec, VxlanPortSpec } from "..
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { boundAddressText } from "./config/values.ts";
 import { impairmentText, impairmentWords } from "./impairment-words.ts";
+import { keyOf } from "./key.ts";
 import { outerWords, unusualOuter } from "./outer-words.ts";
-import { keyOf } from "./plan.ts";
 import { policyWords, unusualPolicy } from "./policy-words.ts";
 
 /** A word of the configuration and its value; "" = not set. */

@@ -3,9 +3,11 @@
 //
 // The order: mirrors leave before ports, ports before bridges; then bridges arrive or change, ports change in place,
 // ports arrive, mirrors arrive or change. A thing that cannot change in place leaves and arrives again.
+
 import { isDeepStrictEqual } from "node:util";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec } from "../dataplane/spec.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
+import { keyOf } from "./key.ts";
 
 /** The changes that turn `old` (null = nothing runs yet) into `wanted`; empty if they are equal. */
 export function plan(old: SwitchSpec | null, wanted: SwitchSpec): Change[] {
@@ -30,11 +32,6 @@ export function plan(old: SwitchSpec | null, wanted: SwitchSpec): Change[] {
     ...mirrors.changed.filter(isSet).map(({ to }): Change => ({ op: "set-mirror", mirror: to })),
     ...[...mirrors.added, ...mirrorsRemade].map((mirror): Change => ({ op: "add-mirror", mirror })),
   ];
-}
-
-/** Identifies a port or a mirror; `/` cannot occur in a name. */
-export function keyOf({ bridge, name }: { bridge: string; name: string }): string {
-  return `${bridge}/${name}`;
 }
 
 function selectedPorts({ bridge, selectSrcPorts, selectDstPorts }: MirrorSpec): string[] {

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { SwitchSpec } from "../../src/control/config/specs.ts";
-import { keyOf, plan } from "../../src/control/plan.ts";
+import { keyOf } from "../../src/control/key.ts";
+import { plan } from "../../src/control/plan.ts";
 import { planText } from "../../src/control/plan-text.ts";
 import { type Impairment, UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
 import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";

@@ -1,7 +1,7 @@
 // Looks at the switch once a second: keeps the history, and tells the rates to whoever listens or waits.
 import { monotonicMs } from "../../dataplane/clock.ts";
 import type { Dataplane, SwitchStatus } from "../../dataplane/spec.ts";
-import { keyOf } from "../plan.ts";
+import { keyOf } from "../key.ts";
 import { FrameSample } from "./frame-sample.ts";
 import { History } from "./history.ts";
 import { LinkSpeeds } from "./link-speed.ts";

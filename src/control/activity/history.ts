@@ -13,7 +13,7 @@ import type {
   SwitchStatus,
 } from "../../dataplane/spec.ts";
 import { BRIDGES_MAX, MIRRORS_MAX, PORTS_MAX } from "../config/limits.ts";
-import { keyOf } from "../plan.ts";
+import { keyOf } from "../key.ts";
 import type { RateTrack } from "./rate-track.ts";
 import { COARSE_SLOTS, FINE_SLOTS, type Slots, Timeline } from "./timeline.ts";
 import { type SampleTime, Tracks } from "./tracks.ts";

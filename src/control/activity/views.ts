@@ -1,7 +1,7 @@
 // Rates and history in the public shapes of the API: snake_case, what is in `rates` a second (levels such as `held` and
 // `fdb_entries` beside them as they are), null where it is not known.
 import type { DropCounts, PortStatus, SwitchStatus } from "../../dataplane/spec.ts";
-import { keyOf } from "../plan.ts";
+import { keyOf } from "../key.ts";
 import { VERSION } from "../version.ts";
 import {
   BRIDGE_VALUES,

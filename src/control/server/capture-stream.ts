@@ -11,7 +11,7 @@ import type { CaptureHandle, CaptureSpec, Dataplane, DroppedFrame } from "../../
 import { asCaptured, PcapngStream } from "../capture/pcapng-stream.ts";
 import { filterProgram } from "../config/filter.ts";
 import type { Events } from "../events.ts";
-import { keyOf } from "../plan.ts";
+import { keyOf } from "../key.ts";
 import { Refusal } from "../refusal.ts";
 import type { RunningSwitch } from "../running-switch.ts";
 import { wholeNumber } from "./query.ts";

@@ -1,5 +1,6 @@
 // The rows and columns of `vxswitch top`, in the terms of sar(1): its `-n DEV` and, for errors, `-n EDEV`. Pure.
 import type { PortRates, RatesView, Sparklines } from "../activity/views.ts";
+import { keyOf } from "../key.ts";
 
 /** What /v1/rates answers; the sparklines only if asked for. */
 export type Rates = RatesView & { readonly sparklines?: Sparklines };
@@ -118,7 +119,7 @@ function sum(one: number | null, other: number | null): number | null {
 }
 
 function nameOf({ bridge, port }: { bridge: string; port: string }): string {
-  return `${bridge}/${port}`;
+  return keyOf({ bridge, name: port });
 }
 
 /** A value in its column: two decimals as sar has them, `-` where it is not known. */

@@ -1,7 +1,7 @@
 // What the page is told once a second: every counter that it shows, one row a port. What does not count (types, VNIs,
 // policies) is in /v1/status, which the page reads again when `revision` has moved.
 import type { DropCounts, PortStatus, SwitchStatus } from "../../dataplane/spec.ts";
-import { keyOf } from "../plan.ts";
+import { keyOf } from "../key.ts";
 import type { RunningSwitch } from "../running-switch.ts";
 
 export type LiveView = ReturnType<typeof liveView>;
