@@ -134,27 +134,22 @@ napi_value udp_take_zero_checksums(napi_env env, napi_callback_info info) {
   return undefined_value(env);
 }
 
-// udpDrops(fd) -> datagrams that the kernel dropped since the socket was opened, its receive queue being full; modulo 2^32.
-napi_value udp_drops(napi_env env, napi_callback_info info) {
+// A word of what the kernel says of a socket's memory (SO_MEMINFO).
+static napi_value socket_memory(napi_env env, napi_callback_info info, int word) {
   struct arguments a = arguments_of(env, info);
   int fd = take_int(&a);
   if (!a.ok) return NULL;
   uint32_t meminfo[SK_MEMINFO_VARS] = {0};
   socklen_t size = sizeof meminfo;
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo, &size) < 0) return throw_errno(env, "getsockopt SO_MEMINFO", errno);
-  return int_value(env, (int32_t)meminfo[SK_MEMINFO_DROPS]);
+  return int_value(env, (int32_t)meminfo[word]);
 }
 
+// udpDrops(fd) -> datagrams that the kernel dropped since the socket was opened, its receive queue being full; modulo 2^32.
+napi_value udp_drops(napi_env env, napi_callback_info info) { return socket_memory(env, info, SK_MEMINFO_DROPS); }
+
 // udpQueued(fd) -> bytes of kernel memory that what waits in the socket's receive queue takes.
-napi_value udp_queued(napi_env env, napi_callback_info info) {
-  struct arguments a = arguments_of(env, info);
-  int fd = take_int(&a);
-  if (!a.ok) return NULL;
-  uint32_t meminfo[SK_MEMINFO_VARS] = {0};
-  socklen_t size = sizeof meminfo;
-  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo, &size) < 0) return throw_errno(env, "getsockopt SO_MEMINFO", errno);
-  return int_value(env, (int32_t)meminfo[SK_MEMINFO_RMEM_ALLOC]);
-}
+napi_value udp_queued(napi_env env, napi_callback_info info) { return socket_memory(env, info, SK_MEMINFO_RMEM_ALLOC); }
 
 // udpPathMtu(ipv6, localWords, remoteWords, port) -> bytes of an outer packet that reach the remote, as the kernel knows it.
 napi_value udp_path_mtu(napi_env env, napi_callback_info info) {
