@@ -107,13 +107,15 @@ export interface DropRecord {
   readonly sender: Int32Array;
 }
 
-/** All frames that are kept, the oldest of each reason first. */
-export function readDropRecords(memory: DropRecordsMemory): DropRecord[] {
-  const words = new Int32Array(memory);
+/** All frames that are kept in these tables, the oldest of each reason first. */
+export function readDropRecords(memories: readonly DropRecordsMemory[]): DropRecord[] {
   const records: DropRecord[] = [];
-  for (let place = 0; place < DROP_REASON_COUNT * RECORDS_KEPT; place++) {
-    const record = readRecord(words, place);
-    if (record) records.push(record);
+  for (const memory of memories) {
+    const words = new Int32Array(memory);
+    for (let place = 0; place < DROP_REASON_COUNT * RECORDS_KEPT; place++) {
+      const record = readRecord(words, place);
+      if (record) records.push(record);
+    }
   }
   return records.sort(
     (a, b) => a.reason - b.reason || a.seconds - b.seconds || a.nanoseconds - b.nanoseconds,

@@ -14,7 +14,7 @@ import { ALICE, BOB, BROADCAST, frame, numberedMac, pattern, vxlan } from "./pac
 const PORTS = { ports: ["tap0", "client1", "client2"] };
 
 function recorded(lab: Lab): (Omit<DropRecord, "reason"> & { reason: string })[] {
-  return readDropRecords(lab.dropRecords).map((record) => ({
+  return readDropRecords([lab.dropRecords]).map((record) => ({
     ...record,
     reason: DROP_REASONS[record.reason].name,
   }));

@@ -8,9 +8,7 @@ import { senderText } from "./sender.ts";
 
 /** Of all workers, those of each reason together, the oldest first. */
 export function droppedFrames(memories: PerWorker<DropRecordsMemory>, places: FramePlaces): DroppedFrame[] {
-  const records = memories.flatMap(readDropRecords);
-  records.sort((a, b) => a.reason - b.reason || a.seconds - b.seconds || a.nanoseconds - b.nanoseconds);
-  return records.map(({ reason, port, sender, ...frame }) => {
+  return readDropRecords(memories).map(({ reason, port, sender, ...frame }) => {
     const at = places.ofPort(port);
     return { ...frame, reason: DROP_REASONS[reason]!.name, at, from: at, sender: senderText(port, sender) };
   });
