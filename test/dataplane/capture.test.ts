@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { parseAddress } from "../../src/dataplane/address.ts";
 import { FRAME_REMOTE, FRAME_SHIFT } from "../../src/dataplane/frames.ts";
 import { allocateCaptureLoss, CaptureReader, CaptureWriter } from "../../src/dataplane/io/capture-queue.ts";
-import { allocateRecordQueue } from "../../src/dataplane/io/record-queue.ts";
+import { allocateFrameQueue } from "../../src/dataplane/io/frame-queue.ts";
 import { HELD, Journal, MIRRORED, SENT } from "../../src/dataplane/journal.ts";
 import type { PortPolicy } from "../../src/dataplane/policy.ts";
 import { OPEN_VLAN } from "../../src/dataplane/port-vlans.ts";
@@ -149,7 +149,7 @@ test("the queue hands over frame, time, sender and fates; what has no room is co
   const frames = new Int32Array(4 << FRAME_SHIFT);
   const journal = new Journal(frames);
   const arena = Buffer.alloc(200_000, "frame ");
-  const output = { queue: allocateRecordQueue(-1), loss: allocateCaptureLoss(), snaplenBytes: 100 };
+  const output = { queue: allocateFrameQueue(-1), loss: allocateCaptureLoss(), snaplenBytes: 100 };
   const writer = new CaptureWriter(output, arena, { seconds: 1_800_000_000, nanoseconds: 999_999_999 });
   frames.set(parseAddress("203.0.113.9").words, FRAME_REMOTE);
   journal.begin(1);

@@ -30,9 +30,9 @@ import {
 } from "../../src/dataplane/frames.ts";
 import { explainCollector } from "../../src/dataplane/inventory/explain.ts";
 import { ErspanOutput, openErspan, VxlanOutput } from "../../src/dataplane/io/collector.ts";
+import { allocateFrameQueue } from "../../src/dataplane/io/frame-queue.ts";
 import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
 import { WakeUp } from "../../src/dataplane/io/poller.ts";
-import { allocateRecordQueue } from "../../src/dataplane/io/record-queue.ts";
 import { closeUdpSenders, openUdpSenders } from "../../src/dataplane/io/udp-underlay.ts";
 import { SystemError } from "../../src/dataplane/system-error.ts";
 import { allocateErspan, ERSPAN_MTU, ERSPAN_SEQUENCE } from "../../src/dataplane/wire/erspan.ts";
@@ -59,7 +59,7 @@ const NO_FD = 1_000_000;
 function queue(snaplenBytes: number) {
   const wakeUp = new WakeUp();
   cleanups.push(() => wakeUp.close());
-  const memory = allocateRecordQueue(wakeUp.fd);
+  const memory = allocateFrameQueue(wakeUp.fd);
   const counters = new Float64Array(allocateCounters());
   const offer = (bytes: Buffer, extra: Record<number, number> = {}): void => {
     const clock = { seconds: 0, nanoseconds: 0 };

@@ -10,11 +10,11 @@ import {
   mirrorCounter,
 } from "../../src/dataplane/counters.ts";
 import { FRAME_LENGTH, FRAME_OFFSET, FRAME_WORDS } from "../../src/dataplane/frames.ts";
+import { allocateFrameQueue } from "../../src/dataplane/io/frame-queue.ts";
 import { FileOutput, TapOutput } from "../../src/dataplane/io/mirror-output.ts";
 import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
 import { PcapngFile } from "../../src/dataplane/io/pcapng-file.ts";
 import { WakeUp } from "../../src/dataplane/io/poller.ts";
-import { allocateRecordQueue } from "../../src/dataplane/io/record-queue.ts";
 import { pcapngHeader } from "../../src/dataplane/wire/pcapng.ts";
 import { decodeFile, directory } from "./decoder.ts";
 import { frame, pattern } from "./packets.ts";
@@ -24,7 +24,7 @@ const arena = frame({ payload: pattern(65_521) });
 
 function setUp(snaplenBytes: number) {
   const wakeUp = new WakeUp();
-  const memory = allocateRecordQueue(wakeUp.fd);
+  const memory = allocateFrameQueue(wakeUp.fd);
   const counters = new Float64Array(allocateCounters());
   const clock = { seconds: 1_700_000_000, nanoseconds: 0 };
   const writer = new MirrorWriter(memory, snaplenBytes, arena, clock, counters, MIRROR);

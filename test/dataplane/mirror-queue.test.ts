@@ -17,19 +17,19 @@ import {
   GSO_NONE,
   GSO_TCPV4,
 } from "../../src/dataplane/frames.ts";
-import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
-import { Poller, WakeUp } from "../../src/dataplane/io/poller.ts";
 import {
-  allocateRecordQueue,
+  allocateFrameQueue,
+  type FrameQueueMemory,
+  FrameQueueReader,
   QUEUE_BYTES,
   queuedBytes,
   RECORD_NANOSECONDS,
   RECORD_ORIGINAL_BYTES,
   RECORD_PORT,
   RECORD_SECONDS,
-  type RecordQueueMemory,
-  RecordReader,
-} from "../../src/dataplane/io/record-queue.ts";
+} from "../../src/dataplane/io/frame-queue.ts";
+import { MirrorWriter } from "../../src/dataplane/io/mirror-queue.ts";
+import { Poller, WakeUp } from "../../src/dataplane/io/poller.ts";
 import { pattern } from "./packets.ts";
 
 const MIRROR = 5;
@@ -43,9 +43,9 @@ afterEach(() => {
 });
 
 interface Ends {
-  readonly memory: RecordQueueMemory;
+  readonly memory: FrameQueueMemory;
   readonly writer: MirrorWriter;
-  readonly reader: RecordReader;
+  readonly reader: FrameQueueReader;
   readonly clock: { seconds: number; nanoseconds: number };
   readonly wakeUp: WakeUp;
   drops(): number;
@@ -54,12 +54,12 @@ interface Ends {
 function queue(snaplenBytes = 0): Ends {
   const wakeUp = new WakeUp();
   wakeUps.push(wakeUp);
-  const memory = allocateRecordQueue(wakeUp.fd);
+  const memory = allocateFrameQueue(wakeUp.fd);
   const counters = new Float64Array(allocateCounters());
   const clock = { seconds: 0, nanoseconds: 0 };
   const writer = new MirrorWriter(memory, snaplenBytes, arena, clock, counters, MIRROR);
   const drops = (): number => counters[mirrorCounter(MIRROR) + MIRROR_QUEUE_DROPS];
-  return { memory, writer, reader: new RecordReader(memory), clock, wakeUp, drops };
+  return { memory, writer, reader: new FrameQueueReader(memory), clock, wakeUp, drops };
 }
 
 /** A frame row over the arena; `extra` are further words. */
@@ -71,7 +71,7 @@ function row(offset: number, length: number, extra: Record<number, number> = {})
   return words;
 }
 
-function bytesOf(reader: RecordReader, record: number): Uint8Array {
+function bytesOf(reader: FrameQueueReader, record: number): Uint8Array {
   const at = record << FRAME_SHIFT;
   const from = reader.words[at + FRAME_OFFSET];
   return reader.bytes.subarray(from, from + reader.words[at + FRAME_LENGTH]);
@@ -148,7 +148,7 @@ test("positions pass 2^31 and 2^32 and nothing is lost", () => {
     const counters = new Float64Array(allocateCounters());
     const clock = { seconds: 0, nanoseconds: 0 };
     const writer = new MirrorWriter(memory, 0, arena, clock, counters, MIRROR);
-    const reader = new RecordReader(memory);
+    const reader = new FrameQueueReader(memory);
     for (let i = 0; i < 200; i++) {
       writer.offer(row(i, 65_000), 0, i);
       writer.publish();
@@ -234,11 +234,11 @@ test("a writer and a reader that start anew go on where their predecessors stopp
   const second = new MirrorWriter(memory, 0, arena, { seconds: 0, nanoseconds: 0 }, counters, MIRROR);
   second.offer(row(0, 64), 0, 3);
   second.publish();
-  const successor = new RecordReader(memory);
+  const successor = new FrameQueueReader(memory);
   expect([1, 2, 3].map(() => portOf(successor, successor.next()))).toEqual([1, 2, 3]);
 });
 
-function portOf(reader: RecordReader, record: number): number {
+function portOf(reader: FrameQueueReader, record: number): number {
   return reader.words[(record << FRAME_SHIFT) + RECORD_PORT];
 }
 

@@ -8,7 +8,7 @@ import {
   CaptureReader,
   type QueuedFrame,
 } from "../io/capture-queue.ts";
-import { allocateRecordQueue } from "../io/record-queue.ts";
+import { allocateFrameQueue } from "../io/frame-queue.ts";
 import { CAPTURES_MAX, PORTS_MAX } from "../limits.ts";
 import type { CapturedFrame, CaptureHandle, CaptureSpec } from "../spec.ts";
 import { everyWorker, type ForwardingCommand, type PerWorker } from "../threads/workers.ts";
@@ -48,7 +48,7 @@ export class Captures {
   async start(spec: CaptureSpec): Promise<CaptureHandle | null> {
     if (this.open.size === CAPTURES_MAX) return null;
     const outputs = everyWorker(this.options.workers, () => {
-      const queue = allocateRecordQueue(NO_WAKE_UP);
+      const queue = allocateFrameQueue(NO_WAKE_UP);
       return { queue, loss: allocateCaptureLoss(), snaplenBytes: spec.snaplenBytes };
     });
     const capture = { spec, outputs };

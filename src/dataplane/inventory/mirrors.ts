@@ -4,8 +4,8 @@ import { monotonicMs } from "../clock.ts";
 import { type CountersMemory, MIRROR_COUNTERS, mirrorCounter } from "../counters.ts";
 import type { MirrorCommand } from "../engine.ts";
 import { mirrorDown, mirrorLoses, mirrorUp, threadCrashed } from "../events.ts";
+import { allocateFrameQueue, type FrameQueueMemory } from "../io/frame-queue.ts";
 import { WakeUp } from "../io/poller.ts";
-import { allocateRecordQueue, type RecordQueueMemory } from "../io/record-queue.ts";
 import { MIRRORS_MAX } from "../limits.ts";
 import type { DataplaneEvent, MirrorSpec, PortSpec } from "../spec.ts";
 import type { SinkOutput } from "../threads/forwarding-worker.ts";
@@ -22,7 +22,7 @@ import { Retry } from "./retry.ts";
 export interface MirrorRecord {
   readonly index: number;
   spec: MirrorSpec;
-  readonly queues: PerWorker<RecordQueueMemory>;
+  readonly queues: PerWorker<FrameQueueMemory>;
   /** null while down. */
   output: OpenOutput | null;
   reason: string;
@@ -68,7 +68,7 @@ export class Mirrors {
   async add(spec: MirrorSpec): Promise<void> {
     const index = this.indices.take();
     this.options.counters.clear(mirrorCounter(index), MIRROR_COUNTERS);
-    const queues = everyWorker(this.options.workers, () => allocateRecordQueue(this.wakeUp.fd));
+    const queues = everyWorker(this.options.workers, () => allocateFrameQueue(this.wakeUp.fd));
     const mirror: MirrorRecord = {
       index,
       spec,

@@ -31,7 +31,7 @@ import {
 } from "../counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
 import type { Fdb } from "../fdb/fdb.ts";
-import { queuedBytes } from "../io/record-queue.ts";
+import { queuedBytes } from "../io/frame-queue.ts";
 import { remoteText } from "../remotes.ts";
 import type {
   BridgeStatus,

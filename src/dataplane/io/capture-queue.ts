@@ -6,8 +6,8 @@ import type { CaptureSink } from "../capture.ts";
 import type { BatchClock } from "../clock.ts";
 import * as layout from "../frames.ts";
 import type { Journal } from "../journal.ts";
-import * as recordLayout from "./record-queue.ts";
-import { paddedBytes, type RecordQueueMemory, RecordReader, RecordWriter } from "./record-queue.ts";
+import * as recordLayout from "./frame-queue.ts";
+import { type FrameQueueMemory, FrameQueueReader, FrameQueueWriter, paddedBytes } from "./frame-queue.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { FRAME_LENGTH, FRAME_OFFSET, FRAME_REMOTE, FRAME_SHIFT, FRAME_SOURCE } = layout;
@@ -28,7 +28,7 @@ const ENTRIES_KEPT = 62;
 export type CaptureLossMemory = SharedArrayBuffer;
 
 export interface CaptureOutput {
-  readonly queue: RecordQueueMemory;
+  readonly queue: FrameQueueMemory;
   readonly loss: CaptureLossMemory;
   /** 0 = whole frames. */
   readonly snaplenBytes: number;
@@ -38,7 +38,7 @@ export function allocateCaptureLoss(): CaptureLossMemory {
   return new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT);
 }
 
-export class CaptureWriter extends RecordWriter implements CaptureSink {
+export class CaptureWriter extends FrameQueueWriter implements CaptureSink {
   private readonly clock: BatchClock;
   private readonly snaplenBytes: number;
   private readonly loss: Float64Array;
@@ -109,10 +109,10 @@ export interface QueuedFrame {
 }
 
 export class CaptureReader {
-  private readonly records: RecordReader;
+  private readonly records: FrameQueueReader;
 
-  constructor(memory: RecordQueueMemory) {
-    this.records = new RecordReader(memory);
+  constructor(memory: FrameQueueMemory) {
+    this.records = new FrameQueueReader(memory);
   }
 
   /** Hands over up to `atMost` of the frames that wait; returns how many. */

@@ -4,9 +4,9 @@
 import type { DestinationsMemory } from "../destinations.ts";
 import { COPY_DESTINATION, COPY_FRAME, COPY_WORDS, FRAME_LENGTH, FRAME_SHIFT } from "../frames.ts";
 import { ERSPAN_WORDS, type ErspanMemory } from "../wire/erspan.ts";
+import { type FrameQueueMemory, type FrameQueueReader, RECORD_ORIGINAL_BYTES } from "./frame-queue.ts";
 import { RecordOutput } from "./mirror-output.ts";
 import { native } from "./native.ts";
-import { RECORD_ORIGINAL_BYTES, type RecordQueueMemory, type RecordReader } from "./record-queue.ts";
 import type { UdpSenders } from "./udp-underlay.ts";
 
 /** Holds more than one super-frame cut in segments, headers included (128 KiB). */
@@ -36,7 +36,7 @@ export class VxlanOutput extends RecordOutput {
     senders: UdpSenders,
     ipv6: boolean,
     destinations: DestinationsMemory,
-    queues: readonly RecordQueueMemory[],
+    queues: readonly FrameQueueMemory[],
     counters: Float64Array,
     mirror: number,
   ) {
@@ -46,7 +46,7 @@ export class VxlanOutput extends RecordOutput {
     this.destinations = new Int32Array(destinations);
   }
 
-  protected transmit({ bytes, words }: RecordReader, copies: Int32Array, count: number): number {
+  protected transmit({ bytes, words }: FrameQueueReader, copies: Int32Array, count: number): number {
     const { senders, destinations, staging } = this;
     for (let i = 0; i < count; i++) copies[i * COPY_WORDS + COPY_DESTINATION] = COLLECTOR;
     return native().udpTransmit(
@@ -71,7 +71,7 @@ export class ErspanOutput extends RecordOutput {
   constructor(
     fd: number,
     memory: ErspanMemory,
-    queues: readonly RecordQueueMemory[],
+    queues: readonly FrameQueueMemory[],
     counters: Float64Array,
     mirror: number,
   ) {
@@ -81,7 +81,7 @@ export class ErspanOutput extends RecordOutput {
   }
 
   /** ERSPAN says of a frame that only its beginning is there. */
-  protected transmit({ bytes, words }: RecordReader, copies: Int32Array, count: number): number {
+  protected transmit({ bytes, words }: FrameQueueReader, copies: Int32Array, count: number): number {
     for (let i = 0; i < count; i++) {
       const at = copies[i * COPY_WORDS + COPY_FRAME] << FRAME_SHIFT;
       const isCut = words[at + FRAME_LENGTH] < words[at + RECORD_ORIGINAL_BYTES];

@@ -3,15 +3,15 @@
 import { MIRROR_BYTES, MIRROR_OUTPUT_DROPS, MIRROR_PACKETS, mirrorCounter } from "../counters.ts";
 import { COPY_FRAME, COPY_RESULT, COPY_WORDS, FRAME_LENGTH, FRAME_OFFSET, FRAME_SHIFT } from "../frames.ts";
 import { packetBlockBytes, writePacket } from "../wire/pcapng.ts";
-import { native } from "./native.ts";
-import type { PcapngFile } from "./pcapng-file.ts";
 import {
+  type FrameQueueMemory,
+  FrameQueueReader,
   RECORD_NANOSECONDS,
   RECORD_ORIGINAL_BYTES,
   RECORD_SECONDS,
-  type RecordQueueMemory,
-  RecordReader,
-} from "./record-queue.ts";
+} from "./frame-queue.ts";
+import { native } from "./native.ts";
+import type { PcapngFile } from "./pcapng-file.ts";
 
 export interface MirrorOutput {
   /** Writes what waits, a bounded part of it; returns the records taken. */
@@ -26,14 +26,14 @@ const RECORDS_MAX = 256;
 
 /** The reading ends of a mirror's queues, one after the other. */
 class Readers {
-  private readonly readers: readonly RecordReader[];
+  private readonly readers: readonly FrameQueueReader[];
 
-  constructor(queues: readonly RecordQueueMemory[]) {
-    this.readers = queues.map((queue) => new RecordReader(queue));
+  constructor(queues: readonly FrameQueueMemory[]) {
+    this.readers = queues.map((queue) => new FrameQueueReader(queue));
   }
 
   /** Records that `drainOne` took from all queues. */
-  drain(drainOne: (reader: RecordReader) => number): number {
+  drain(drainOne: (reader: FrameQueueReader) => number): number {
     return this.readers.reduce((count, reader) => count + drainOne(reader), 0);
   }
 
@@ -68,7 +68,7 @@ export abstract class RecordOutput implements MirrorOutput {
   private readonly counters: OutputCounters;
   private readonly copies = new Int32Array(RECORDS_MAX * COPY_WORDS);
 
-  constructor(queues: readonly RecordQueueMemory[], counters: Float64Array, mirror: number) {
+  constructor(queues: readonly FrameQueueMemory[], counters: Float64Array, mirror: number) {
     this.readers = new Readers(queues);
     this.counters = new OutputCounters(counters, mirror);
   }
@@ -84,9 +84,9 @@ export abstract class RecordOutput implements MirrorOutput {
   close(): void {}
 
   /** Sends copies whose frame words name records of a reader; returns how many failed, and marks those. */
-  protected abstract transmit(reader: RecordReader, copies: Int32Array, count: number): number;
+  protected abstract transmit(reader: FrameQueueReader, copies: Int32Array, count: number): number;
 
-  private drainOne(reader: RecordReader): number {
+  private drainOne(reader: FrameQueueReader): number {
     const { copies } = this;
     let count = 0;
     while (count < RECORDS_MAX) {
@@ -116,7 +116,7 @@ export class TapOutput extends RecordOutput {
   constructor(
     fd: number,
     mtuBytes: number,
-    queues: readonly RecordQueueMemory[],
+    queues: readonly FrameQueueMemory[],
     counters: Float64Array,
     mirror: number,
   ) {
@@ -125,7 +125,7 @@ export class TapOutput extends RecordOutput {
     this.mtuBytes = mtuBytes;
   }
 
-  protected transmit({ bytes, words }: RecordReader, copies: Int32Array, count: number): number {
+  protected transmit({ bytes, words }: FrameQueueReader, copies: Int32Array, count: number): number {
     return native().tapTransmit(this.fd, bytes, words, copies, count, this.mtuBytes);
   }
 }
@@ -143,7 +143,7 @@ export class FileOutput implements MirrorOutput {
   constructor(
     file: PcapngFile,
     rotateBytes: number,
-    queues: readonly RecordQueueMemory[],
+    queues: readonly FrameQueueMemory[],
     counters: Float64Array,
     mirror: number,
     onError: (error: Error) => void,
@@ -168,7 +168,7 @@ export class FileOutput implements MirrorOutput {
     this.file.close();
   }
 
-  private drainOne(reader: RecordReader): number {
+  private drainOne(reader: FrameQueueReader): number {
     const { blocks } = this;
     let count = 0;
     let used = 0;

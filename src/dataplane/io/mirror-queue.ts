@@ -5,8 +5,8 @@ import * as counterLayout from "../counters.ts";
 import { mirrorCounter } from "../counters.ts";
 import * as layout from "../frames.ts";
 import type { MirrorSink } from "../mirror.ts";
-import * as recordLayout from "./record-queue.ts";
-import { type RecordQueueMemory, RecordWriter } from "./record-queue.ts";
+import * as recordLayout from "./frame-queue.ts";
+import { type FrameQueueMemory, FrameQueueWriter } from "./frame-queue.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
 const { MIRROR_QUEUE_DROPS } = counterLayout;
@@ -27,14 +27,14 @@ const { RECORD_NANOSECONDS, RECORD_ORIGINAL_BYTES, RECORD_PORT, RECORD_SECONDS }
 /** In place of a snapshot length: every frame is kept whole. */
 const WHOLE_BYTES = 65_535 * 2;
 
-export class MirrorWriter extends RecordWriter implements MirrorSink {
+export class MirrorWriter extends FrameQueueWriter implements MirrorSink {
   private readonly snaplenBytes: number;
   private readonly clock: BatchClock;
   private readonly counters: Float64Array;
   private readonly dropCounter: number;
 
   constructor(
-    memory: RecordQueueMemory,
+    memory: FrameQueueMemory,
     snaplenBytes: number,
     arena: Uint8Array,
     clock: BatchClock,

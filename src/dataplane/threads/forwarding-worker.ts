@@ -5,9 +5,9 @@ import type { FdbMemory } from "../fdb/fdb.ts";
 import { Learning, type LearningMemory } from "../fdb/learning.ts";
 import { mapArena } from "../io/arena.ts";
 import { type CaptureOutput, CaptureWriter } from "../io/capture-queue.ts";
+import type { FrameQueueMemory } from "../io/frame-queue.ts";
 import { MirrorWriter } from "../io/mirror-queue.ts";
 import { WakeUp } from "../io/poller.ts";
-import type { RecordQueueMemory } from "../io/record-queue.ts";
 import { RingReceiver, type RingSocket } from "../io/ring.ts";
 import { Tap } from "../io/tap.ts";
 import { TurnClock } from "../io/turn-clock.ts";
@@ -26,7 +26,7 @@ export type DeviceMake =
   | { readonly type: "tap"; readonly fd: number; readonly receives: boolean; readonly mtuBytes: number };
 
 export interface SinkOutput {
-  readonly queue: RecordQueueMemory;
+  readonly queue: FrameQueueMemory;
   readonly snaplenBytes: number;
 }
 

@@ -6,10 +6,10 @@ import { monotonicMs } from "../clock.ts";
 import type { CountersMemory } from "../counters.ts";
 import type { DestinationsMemory } from "../destinations.ts";
 import { ErspanOutput, VxlanOutput } from "../io/collector.ts";
+import type { FrameQueueMemory } from "../io/frame-queue.ts";
 import { FileOutput, type MirrorOutput, TapOutput } from "../io/mirror-output.ts";
 import { PcapngFile } from "../io/pcapng-file.ts";
 import { Poller, WakeUp } from "../io/poller.ts";
-import type { RecordQueueMemory } from "../io/record-queue.ts";
 import type { UdpSenders } from "../io/udp-underlay.ts";
 import type { PcapngOutputSpec } from "../spec.ts";
 import type { ErspanMemory } from "../wire/erspan.ts";
@@ -35,7 +35,7 @@ export type MirrorRequest =
       readonly index: number;
       readonly name: string;
       /** One for each forwarding thread. */
-      readonly queues: readonly RecordQueueMemory[];
+      readonly queues: readonly FrameQueueMemory[];
       readonly snaplenBytes: number;
       /** The output was open before (in a thread that crashed): its file goes on. */
       readonly again: boolean;

@@ -31,7 +31,7 @@ const TAIL = 1;
 const READER_SLEEPS = 2;
 const CONTROL_BYTES = 64;
 
-export interface RecordQueueMemory {
+export interface FrameQueueMemory {
   readonly control: SharedArrayBuffer;
   readonly ring: SharedArrayBuffer;
   /** Wakes the reader. */
@@ -39,12 +39,12 @@ export interface RecordQueueMemory {
 }
 
 /** `wakeFd` = -1 where the reader never sleeps for it. */
-export function allocateRecordQueue(wakeFd: number): RecordQueueMemory {
+export function allocateFrameQueue(wakeFd: number): FrameQueueMemory {
   return { control: new SharedArrayBuffer(CONTROL_BYTES), ring: new SharedArrayBuffer(QUEUE_BYTES), wakeFd };
 }
 
 /** Bytes that wait in it, for whoever wonders: neither end does. */
-export function queuedBytes({ control }: RecordQueueMemory): number {
+export function queuedBytes({ control }: FrameQueueMemory): number {
   const positions = new Int32Array(control);
   return (Atomics.load(positions, TAIL) - Atomics.load(positions, HEAD)) >>> 0;
 }
@@ -59,7 +59,7 @@ export function paddedBytes(bytes: number): number {
 }
 
 /** The writing end. */
-export class RecordWriter {
+export class FrameQueueWriter {
   protected readonly words: Int32Array;
   private readonly control: Int32Array;
   private readonly bytes: View<Uint8Array>;
@@ -72,7 +72,7 @@ export class RecordWriter {
   private readonly native = native();
 
   /** Frames are in `arena`. */
-  constructor(memory: RecordQueueMemory, arena: Uint8Array) {
+  constructor(memory: FrameQueueMemory, arena: Uint8Array) {
     this.control = new Int32Array(memory.control);
     this.words = new Int32Array(memory.ring);
     this.bytes = this.native.view(new Uint8Array(memory.ring));
@@ -135,13 +135,13 @@ export class RecordWriter {
 }
 
 /** The reading end: `next` walks the waiting records, `release` gives the walked ones back. */
-export class RecordReader {
+export class FrameQueueReader {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
   private readonly control: Int32Array;
   private position: number;
 
-  constructor(memory: RecordQueueMemory) {
+  constructor(memory: FrameQueueMemory) {
     this.control = new Int32Array(memory.control);
     this.words = new Int32Array(memory.ring);
     this.bytes = new Uint8Array(memory.ring);
