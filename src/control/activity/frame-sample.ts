@@ -3,6 +3,7 @@
 // the time and takes all of them, and where there are many it is open for a tenth of each second and takes some hundreds.
 import { setTimeout as wait } from "node:timers/promises";
 import type { CapturedFrame, CaptureHandle, Dataplane } from "../../dataplane/spec.ts";
+import { VLAN_ETHERTYPES } from "../../dataplane/stages/inner.ts";
 import { formatMac } from "../../dataplane/wire/mac.ts";
 import type { FrameSource, SampledFrame } from "./talkers.ts";
 
@@ -19,7 +20,6 @@ const STEPS: readonly number[] = [1, 3, 7, 17, 31, 61, 127, 251, 509, 1021, 2039
 const READ_MAX = 50_000;
 /** Both addresses and a VLAN tag. */
 const SNAPLEN_BYTES = 18;
-const VLAN_TYPES: readonly number[] = [0x8100, 0x88a8];
 
 export interface FrameSampleOptions {
   readonly dataplane: Pick<Dataplane, "capture">;
@@ -85,7 +85,7 @@ function stepFor(framesPerSecond: number): number {
 function sampledFrame({ from, bytes, originalBytes }: CapturedFrame, weight: number): SampledFrame | null {
   if (from === null || bytes.length < 14) return null;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const isTagged = bytes.length >= SNAPLEN_BYTES && VLAN_TYPES.includes(view.readUInt16BE(12));
+  const isTagged = bytes.length >= SNAPLEN_BYTES && VLAN_ETHERTYPES.includes(view.readUInt16BE(12));
   return {
     bridge: from.bridge,
     vlan: isTagged ? view.readUInt16BE(14) & 0xfff : 0,

@@ -1,13 +1,17 @@
 // Reads the pcapng that the daemon streams: whole blocks from chunks that end anywhere, and what a packet's block says.
+import {
+  BLOCK_BYTES_MIN,
+  Block,
+  OPTION_COMMENT,
+  OPTION_IF_NAME,
+  OPTION_ISB_IFDROP,
+} from "../../dataplane/wire/pcapng.ts";
+
+export { Block };
 
 const HEADER_BYTES = 8;
 const LENGTH_OFFSET = 4;
 const PACKET_HEAD_BYTES = 28;
-const OPTION_COMMENT = 1;
-const OPTION_IF_NAME = 2;
-
-/** Types of blocks. */
-export const Block = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
 
 export interface Packet {
   readonly interfaceNumber: number;
@@ -21,13 +25,13 @@ export interface Packet {
 export class BlockReader {
   private rest = Buffer.alloc(0);
 
-  /** The blocks that are whole now. */
+  /** The blocks that are whole now; none from one on that has a length that no block has. */
   push(chunk: Buffer): Buffer[] {
     let bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
     const blocks: Buffer[] = [];
     while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32LE(LENGTH_OFFSET);
-      if (bytes.length < length) break;
+      if (length < BLOCK_BYTES_MIN || bytes.length < length) break;
       blocks.push(bytes.subarray(0, length));
       bytes = bytes.subarray(length);
     }
@@ -46,8 +50,7 @@ export function readInterfaceName(block: Buffer): string {
 
 /** Frames that were lost, of a block of statistics. */
 export function readLost(block: Buffer): number {
-  const OPTION_IFDROP = 5;
-  return Number(option(block, 20, OPTION_IFDROP)?.readBigUInt64LE() ?? 0n);
+  return Number(option(block, 20, OPTION_ISB_IFDROP)?.readBigUInt64LE() ?? 0n);
 }
 
 export function readPacket(block: Buffer): Packet {

@@ -1,7 +1,7 @@
 // Where a capture's blocks go: lines of text, bytes for another program, or a file or a ring of files.
 import { PcapngFile } from "../../dataplane/io/pcapng-file.ts";
 import { Refusal } from "../refusal.ts";
-import { frameWords } from "./frame-words.ts";
+import { frameText } from "./frame-text.ts";
 import { Block, blockType, readInterfaceName, readPacket } from "./pcapng-blocks.ts";
 
 export interface CaptureSink {
@@ -20,7 +20,7 @@ export function textSink(out: (text: string) => void): CaptureSink {
     if (blockType(block) === Block.interface) interfaces.push(readInterfaceName(block));
     if (blockType(block) !== Block.packet) return "";
     const { time, interfaceNumber, bytes, originalBytes, comment } = readPacket(block);
-    return `${clockText(time)} ${interfaces[interfaceNumber]} ${frameWords(bytes)}, length ${originalBytes}: ${comment}\n`;
+    return `${clockText(time)} ${interfaces[interfaceNumber]} ${frameText(bytes)}, length ${originalBytes}: ${comment}\n`;
   };
   return {
     write: async (blocks) => {

@@ -1,5 +1,5 @@
 // `show drops` for people: what was dropped, and for each reason that occurs why that is, what to do, and the last such frame.
-import { frameWords } from "../capture/frame-words.ts";
+import { frameText } from "../capture/frame-text.ts";
 import type { DropView } from "../server/views.ts";
 import { paragraph } from "./paragraph.ts";
 import { table } from "./table.ts";
@@ -23,6 +23,6 @@ function lastDropText(drops: readonly DropView[], reason: string): string[] {
   if (latest === undefined) return [];
   const { time, port, isFrame, length, bytes } = latest;
   // What no port took is a datagram, of whatever make.
-  const what = isFrame ? ` ${frameWords(Buffer.from(bytes, "hex"))}` : "";
+  const what = isFrame ? ` ${frameText(Buffer.from(bytes, "hex"))}` : "";
   return [`last ${reason}: ${time} from ${port ?? "a port that has gone"}${what}, length ${length}\n`];
 }

@@ -1,13 +1,13 @@
 // A frame described in words, `src MAC dst MAC vlan N type ipv4 …`, built byte by byte: what an operator asks about without having
 // captured it. Checksums are right, and what is not said is as usual.
 import ipaddr from "ipaddr.js";
+import { ETHERTYPE_VLAN } from "../../dataplane/stages/inner.ts";
 import { complement, sumOfWords } from "../../dataplane/wire/checksum.ts";
 import { Refusal } from "../refusal.ts";
 
 const ETHERTYPES: Readonly<Record<string, number>> = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
 /** For local experiments (802 clause 9.2.4), where nothing is said of what is inside. */
 const ETHERTYPE_EXPERIMENTAL = 0x88b5;
-const ETHERTYPE_VLAN = 0x8100;
 const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 };
 /** Without the FCS (802.3 clause 4.2.3.3). */
 const FRAME_BYTES_USUAL = 60;

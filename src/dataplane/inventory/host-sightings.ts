@@ -1,7 +1,7 @@
 // What a frame says of a host's IP address: ARP, neighbour discovery or DHCP, read from the copy that a forwarding thread
 // has made of its first bytes. In the control thread: slow is fine, wrong is not.
 import { formatAddress } from "../address.ts";
-import { ETHERTYPE_IPV4, IPV4_HEADER_BYTES } from "../stages/inner.ts";
+import { ETHERTYPE_IPV4, IPV4_HEADER_BYTES, VLAN_ETHERTYPES } from "../stages/inner.ts";
 import { ARP, createNeighbourReader, NO_MESSAGE } from "../wire/arp-nd.ts";
 import { readDhcp } from "../wire/dhcp.ts";
 
@@ -16,7 +16,6 @@ export interface Sighting {
   readonly by: SightedBy;
 }
 
-const VLAN_TYPES = [0x8100, 0x88a8];
 const PROTOCOL_UDP = 17;
 const UDP_HEADER_BYTES = 8;
 const DHCP_SERVER_PORT = 67;
@@ -29,10 +28,10 @@ export function readSighting(
   bytes: number,
   toldBytes: number,
 ): Sighting | null {
-  const isTagged = VLAN_TYPES.includes(view.getUint16(offset + 12));
+  const isTagged = VLAN_ETHERTYPES.includes(view.getUint16(offset + 12));
   const headerBytes = isTagged ? 18 : 14;
   // The FDB does not tell stations behind two tags apart by both.
-  if (isTagged && VLAN_TYPES.includes(view.getUint16(offset + 16))) return null;
+  if (isTagged && VLAN_ETHERTYPES.includes(view.getUint16(offset + 16))) return null;
   if (view.getUint16(offset + headerBytes - 2) === ETHERTYPE_IPV4)
     return readDhcpFrame(view, offset, headerBytes, toldBytes);
   return toldBytes < bytes ? null : readNeighbour(view, offset, bytes, headerBytes);

@@ -1,19 +1,19 @@
 // The pcapng file format (draft-ietf-opsawg-pcapng): blocks of type, length, body, length; one section, its interfaces,
 // a block for each frame. Little endian, timestamps in nanoseconds.
 
-const SECTION_HEADER = 0x0a0d0d0a;
-const INTERFACE_DESCRIPTION = 1;
-const INTERFACE_STATISTICS = 5;
-const ENHANCED_PACKET = 6;
+/** Types of blocks. */
+export const Block = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
+/** Type, length, and the length again at the end. */
+export const BLOCK_BYTES_MIN = 12;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const LINKTYPE_ETHERNET = 1;
 const OPTION_END = 0;
 const OPTION_HEADER_BYTES = 4;
-const OPTION_COMMENT = 1;
-const OPTION_IF_NAME = 2;
+export const OPTION_COMMENT = 1;
+export const OPTION_IF_NAME = 2;
 const OPTION_EPB_FLAGS = 2;
 const OPTION_ISB_IFRECV = 4;
-const OPTION_ISB_IFDROP = 5;
+export const OPTION_ISB_IFDROP = 5;
 /** Longer ones the length field cannot tell. */
 const OPTION_BYTES_MAX = 0xffff;
 /** Of the flags, the direction. */
@@ -42,7 +42,7 @@ export function sectionHeader(application: string): Buffer {
   // Length of the section: not known.
   section.fill(0xff, 8, 16);
   const written = options([OPTION_SHB_USERAPPL, Buffer.from(application)]);
-  return block(SECTION_HEADER, Buffer.concat([section, written]));
+  return block(Block.section, Buffer.concat([section, written]));
 }
 
 /** Interfaces of a section have numbers in the order in which they are described. */
@@ -51,7 +51,7 @@ export function interfaceDescription(name: string, snaplenBytes: number): Buffer
   description.writeUInt16LE(LINKTYPE_ETHERNET, 0);
   description.writeUInt32LE(snaplenBytes, 4);
   const written = options([OPTION_IF_NAME, Buffer.from(name)], [OPTION_IF_TSRESOL, NANOSECONDS]);
-  return block(INTERFACE_DESCRIPTION, Buffer.concat([description, written]));
+  return block(Block.interface, Buffer.concat([description, written]));
 }
 
 export interface Time {
@@ -78,7 +78,7 @@ export function commentedPacket(packet: CommentedPacket): Buffer {
   const padding = Buffer.alloc(padded(bytes.length) - bytes.length);
   const comment = Buffer.from(packet.comment).subarray(0, OPTION_BYTES_MAX);
   const said = options([OPTION_COMMENT, comment], [OPTION_EPB_FLAGS, INBOUND]);
-  return block(ENHANCED_PACKET, Buffer.concat([head, bytes, padding, said]));
+  return block(Block.packet, Buffer.concat([head, bytes, padding, said]));
 }
 
 /** What an interface received until `time`, and how much of that was lost. */
@@ -92,7 +92,7 @@ export function interfaceStatistics(
   head.writeUInt32LE(interfaceNumber, 0);
   writeTime(head, 4, time.seconds, time.nanoseconds);
   const said = options([OPTION_ISB_IFRECV, count64(received)], [OPTION_ISB_IFDROP, count64(lost)]);
-  return block(INTERFACE_STATISTICS, Buffer.concat([head, said]));
+  return block(Block.statistics, Buffer.concat([head, said]));
 }
 
 function count64(count: number): Buffer {
@@ -116,7 +116,7 @@ export function writePacket(
   originalBytes: number,
 ): number {
   const blockBytes = packetBlockBytes(capturedBytes);
-  out.writeUInt32LE(ENHANCED_PACKET, at);
+  out.writeUInt32LE(Block.packet, at);
   out.writeUInt32LE(blockBytes, at + 4);
   out.writeUInt32LE(0, at + 8);
   writeTime(out, at + 12, seconds, nanoseconds);
@@ -151,7 +151,7 @@ function options(...list: readonly (readonly [code: number, value: Buffer])[]): 
 }
 
 function block(type: number, body: Buffer): Buffer {
-  const out = Buffer.alloc(12 + body.length);
+  const out = Buffer.alloc(BLOCK_BYTES_MIN + body.length);
   out.writeUInt32LE(type, 0);
   out.writeUInt32LE(out.length, 4);
   body.copy(out, 8);

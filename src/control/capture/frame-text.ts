@@ -1,9 +1,10 @@
 // Who sends to whom in a frame, in a few words for a line of text: "192.168.0.1 > 192.168.0.2 icmp", or its MAC addresses
 // and EtherType. For more there is Wireshark.
 import { formatAddress } from "../../dataplane/address.ts";
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, VLAN_ETHERTYPES } from "../../dataplane/stages/inner.ts";
+import { formatMac } from "../../dataplane/wire/mac.ts";
 
 const MACS_BYTES = 12;
-const VLAN_TYPES: readonly number[] = [0x8100, 0x88a8];
 const ETHERTYPES: Readonly<Record<number, string>> = { 2048: "ip", 2054: "arp", 34525: "ip6" };
 const PROTOCOLS: Readonly<Record<number, string>> = {
   1: "icmp",
@@ -14,21 +15,22 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
 };
 
 /** Of a frame from its Ethernet header on, which may be cut short. */
-export function frameWords(bytes: Uint8Array): string {
+export function frameText(bytes: Uint8Array): string {
   if (bytes.length < MACS_BYTES + 2) return `${bytes.length} bytes`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = MACS_BYTES;
   let vlan = "";
-  while (VLAN_TYPES.includes(view.getUint16(at)) && at + 6 <= bytes.length) {
+  while (VLAN_ETHERTYPES.includes(view.getUint16(at)) && at + 6 <= bytes.length) {
     vlan += ` vlan ${view.getUint16(at + 2) & 0xfff}`;
     at += 4;
   }
   const type = view.getUint16(at);
   const packet = bytes.subarray(at + 2);
-  const inner = type === 0x0800 ? ipv4Words(packet) : type === 0x86dd ? ipv6Words(packet) : null;
+  const inner =
+    type === ETHERTYPE_IPV4 ? ipv4Words(packet) : type === ETHERTYPE_IPV6 ? ipv6Words(packet) : null;
   if (inner !== null) return inner + vlan;
   const typeText = ETHERTYPES[type] ?? `type 0x${type.toString(16).padStart(4, "0")}`;
-  return `${macText(bytes, 6)} > ${macText(bytes, 0)} ${typeText}${vlan}`;
+  return `${macText(view, 6)} > ${macText(view, 0)} ${typeText}${vlan}`;
 }
 
 function ipv4Words(packet: Uint8Array): string | null {
@@ -47,6 +49,6 @@ function protocolText(number: number): string {
   return PROTOCOLS[number] ?? `protocol ${number}`;
 }
 
-function macText(bytes: Uint8Array, at: number): string {
-  return Array.from(bytes.subarray(at, at + 6), (byte) => byte.toString(16).padStart(2, "0")).join(":");
+function macText(view: DataView, at: number): string {
+  return formatMac(view.getUint16(at), view.getInt32(at + 2));
 }
