@@ -1,10 +1,9 @@
 // A capture as whoever asked for it sees it through: from the daemon's stream into a sink, to its end or a signal.
 import type { Io } from "../cli/io.ts";
+import { stopOnSignal } from "../cli/stop-signals.ts";
 import { stream } from "../cli/stream.ts";
 import { Block, BlockReader, blockType, readLost } from "./pcapng-blocks.ts";
 import { type CaptureSink, ReaderGone } from "./sinks.ts";
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 interface Taken {
   hasBegun: boolean;
@@ -26,9 +25,7 @@ export async function runCapture(
   sink: CaptureSink,
   { io, isLive, count = Number.POSITIVE_INFINITY }: Running,
 ): Promise<void> {
-  const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  for (const signal of SIGNALS) io.signals.on(signal, onSignal);
+  const { controller: stop, done } = stopOnSignal(io);
   const taken: Taken = { hasBegun: false, frames: 0, lost: 0 };
   try {
     await drain(stream(socket, path, stop.signal), sink, taken, count);
@@ -37,7 +34,7 @@ export async function runCapture(
     if (!isEnd) throw error;
     stop.abort();
   } finally {
-    for (const signal of SIGNALS) io.signals.off(signal, onSignal);
+    done();
     sink.close();
   }
   if (isLive && !stop.signal.aborted && taken.frames < count) io.err("vxswitch: the daemon has ended\n");

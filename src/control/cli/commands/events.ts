@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { SwitchEvent } from "../../events.ts";
 import { socketPath } from "../client.ts";
 import type { Io } from "../io.ts";
+import { stopOnSignal } from "../stop-signals.ts";
 import { eventsIn, stream } from "../stream.ts";
 
 const EXAMPLES = `
@@ -41,22 +42,20 @@ export function registerEvents(program: Command, io: Io): void {
 
 async function print(socket: string, options: EventsOptions, io: Io): Promise<void> {
   const { json = false, follow } = options;
-  const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  for (const signal of ["SIGINT", "SIGTERM"]) io.signals.on(signal, onSignal);
+  const { controller, done } = stopOnSignal(io);
   let hasStopped = false;
   try {
-    const chunks = stream(socket, pathOf(options), stop.signal);
+    const chunks = stream(socket, pathOf(options), controller.signal);
     for await (const event of eventsIn<SwitchEvent>(chunks)) {
       hasStopped = event.type === "stop";
       io.out(json ? `${JSON.stringify(event)}\n` : lineOf(event));
     }
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!controller.signal.aborted) throw error;
   } finally {
-    for (const signal of ["SIGINT", "SIGTERM"]) io.signals.off(signal, onSignal);
+    done();
   }
-  if (!follow || stop.signal.aborted) return;
+  if (!follow || controller.signal.aborted) return;
   const why = hasStopped
     ? "the daemon has stopped"
     : "the daemon has ended, or these events were read too slowly";

@@ -4,6 +4,7 @@ import { plainBlock } from "../../top/plain.ts";
 import { printRates, showTop, type TopOptions } from "../../top/session.ts";
 import { clientFor } from "../client.ts";
 import type { Io } from "../io.ts";
+import { stopOnSignal } from "../stop-signals.ts";
 
 /** The history has no longer spans by the second. */
 const INTERVAL_SECONDS_MAX = 300;
@@ -34,11 +35,12 @@ export function registerTop(program: Command, io: Io): void {
     .addHelpText("after", EXAMPLES)
     .action(
       async (intervalSeconds = 1, count = Number.POSITIVE_INFINITY, options: Options, command: Command) => {
-        const ended = endOn(io);
+        // As q does, so that the terminal is given back, also by one that hangs up.
+        const { controller, done } = stopOnSignal(io, "SIGHUP");
         try {
-          await top(io, command, options, { intervalSeconds, count, signal: ended.signal });
+          await top(io, command, options, { intervalSeconds, count, signal: controller.signal });
         } finally {
-          ended.done();
+          done();
         }
       },
     );
@@ -56,21 +58,6 @@ async function top(io: Io, command: Command, { plain, json }: Options, options: 
   const { NO_COLOR: noColour = "", LC_ALL, LC_CTYPE, LANG } = io.env;
   const isUnicode = /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
   await showTop(client, options, { streams, isUnicode, hasColours: noColour === "" });
-}
-
-const END_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-
-/** Signals end it as q does, so that the terminal is given back. */
-function endOn(io: Io): { signal: AbortSignal; done(): void } {
-  const ended = new AbortController();
-  const end = () => ended.abort();
-  for (const signal of END_SIGNALS) io.signals.on(signal, end);
-  return {
-    signal: ended.signal,
-    done() {
-      for (const signal of END_SIGNALS) io.signals.off(signal, end);
-    },
-  };
 }
 
 function wholeFrom1(max: number): (text: string) => number {
