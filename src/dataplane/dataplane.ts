@@ -89,7 +89,6 @@ class ThreadedDataplane implements Dataplane {
   private readonly admission: Admission;
   private readonly mirrors: Mirrors;
   private readonly captures: Captures;
-  private readonly places: FramePlaces;
   private readonly dropRecords: PerWorker<DropRecordsMemory>;
   private readonly workers: Workers;
   private readonly inventory: Hosts;
@@ -134,7 +133,6 @@ class ThreadedDataplane implements Dataplane {
     const outputCounters = countersMemory[0];
     this.mirrors = new Mirrors({ workers, counters, outputCounters, ports: this.ports, send, onEvent });
     this.captures = new Captures({ workers, ports: this.ports, mirrors: this.mirrors, send });
-    this.places = new FramePlaces(this.ports, this.mirrors);
     this.dropRecords = everyWorker(workers, allocateDropRecords);
     this.workers = new Workers({
       counters: countersMemory,
@@ -229,7 +227,7 @@ class ThreadedDataplane implements Dataplane {
   }
 
   droppedFrames(): DroppedFrame[] {
-    return droppedFrames(this.dropRecords, this.places);
+    return droppedFrames(this.dropRecords, new FramePlaces(this.ports, this.mirrors));
   }
 
   capture(spec: CaptureSpec): Promise<CaptureHandle | null> {

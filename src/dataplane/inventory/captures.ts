@@ -37,11 +37,9 @@ export interface CapturesOptions {
 export class Captures {
   private readonly open = new Set<OpenCapture>();
   private readonly options: CapturesOptions;
-  private readonly places: FramePlaces;
 
   constructor(options: CapturesOptions) {
     this.options = options;
-    this.places = new FramePlaces(options.ports, options.mirrors);
   }
 
   /** null if as many as may be are open. */
@@ -85,7 +83,8 @@ export class Captures {
     const losses = capture.outputs.map(({ loss }) => new Float64Array(loss));
     return {
       read: (atMost, take) => {
-        const takeQueued = (frame: QueuedFrame): void => take(this.named(frame));
+        const places = new FramePlaces(this.options.ports, this.options.mirrors);
+        const takeQueued = (frame: QueuedFrame): void => take(named(frame, places));
         return readers.reduce((count, reader) => count + reader.read(atMost - count, takeQueued), 0);
       },
       get lost() {
@@ -96,13 +95,13 @@ export class Captures {
       },
     };
   }
+}
 
-  private named({ port, source, sender, entries, ...frame }: QueuedFrame): CapturedFrame {
-    return {
-      ...frame,
-      from: this.places.ofSource(port, source),
-      sender: senderText(port, sender),
-      fates: entries.map(({ kind, place }) => this.places.fate(kind, place)),
-    };
-  }
+function named({ port, source, sender, entries, ...frame }: QueuedFrame, places: FramePlaces): CapturedFrame {
+  return {
+    ...frame,
+    from: places.ofSource(port, source),
+    sender: senderText(port, sender),
+    fates: entries.map(({ kind, place }) => places.fate(kind, place)),
+  };
 }

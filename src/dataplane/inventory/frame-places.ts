@@ -7,9 +7,12 @@ import type { Mirrors } from "./mirrors.ts";
 import type { Port } from "./port.ts";
 import type { Ports } from "./ports.ts";
 
+/** For as long as no port or mirror comes or goes: what has which index is looked up at the first question. */
 export class FramePlaces {
   private readonly ports: Ports;
   private readonly mirrors: Mirrors;
+  private portsByIndex: ReadonlyMap<number, Port> | null = null;
+  private mirrorNames: ReadonlyMap<number, string> | null = null;
 
   constructor(ports: Ports, mirrors: Mirrors) {
     this.ports = ports;
@@ -18,8 +21,9 @@ export class FramePlaces {
 
   /** A port by its index, with its VTEP if it has only one. */
   ofPort(index: number): FramePlace | null {
-    for (const port of this.ports.all()) if (port.index === index) return place(port, this.onlyRemote(port));
-    return null;
+    this.portsByIndex ??= new Map(Array.from(this.ports.all(), (port) => [port.index, port]));
+    const port = this.portsByIndex.get(index);
+    return port === undefined ? null : place(port, this.onlyRemote(port));
   }
 
   ofDestination(destination: number): FramePlace | null {
@@ -56,8 +60,8 @@ export class FramePlaces {
   }
 
   private mirrorName(index: number): string {
-    for (const mirror of this.mirrors.all()) if (mirror.index === index) return mirror.spec.name;
-    return "?";
+    this.mirrorNames ??= new Map(Array.from(this.mirrors.all(), ({ index, spec }) => [index, spec.name]));
+    return this.mirrorNames.get(index) ?? "?";
   }
 }
 
