@@ -4,6 +4,7 @@ import type { FdbView } from "../control/server/views.ts";
 import { clock, duration, grouped } from "./format.ts";
 import { usePolled } from "./hooks.ts";
 import { type Move, MoveLog } from "./moves.ts";
+import { TableCard } from "./table-card.tsx";
 
 const ROWS_MAX = 100;
 
@@ -18,41 +19,23 @@ export function Fdb() {
   const { value } = usePolled<FdbAnswer>(`fdb-search?${query}`, 3000);
   const moves = useMoves(value?.rows);
   return (
-    <section class="card" aria-label="FDB">
-      <div class="head">
-        <h2>
+    <TableCard
+      label="FDB"
+      heading={
+        <>
           FDB <small data-testid="fdb-total">{value ? `${grouped(value.total)} found` : ""}</small>
-        </h2>
-        <input
-          type="search"
-          aria-label="search the FDB"
-          placeholder="MAC, port, VTEP, vlan=10"
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
-      </div>
-      <div class="scroll tall">
-        <table>
-          <thead>
-            <tr>
-              <th>MAC</th>
-              <th>Port</th>
-              <th>VTEP</th>
-              <th class="number">VLAN</th>
-              <th class="number">Age</th>
-              <th>Moved</th>
-            </tr>
-          </thead>
-          <tbody>
-            {value?.rows.map((row) => (
-              <FdbRow key={`${row.bridge} ${row.vlan} ${row.mac}`} row={row} move={moves.of(row)} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+        </>
+      }
+      search={{ label: "search the FDB", placeholder: "MAC, port, VTEP, vlan=10", onInput: setSearch }}
+      columns={["MAC", "Port", "VTEP", { number: "VLAN" }, { number: "Age" }, "Moved"]}
+      rows={value?.rows.map((row) => (
+        <FdbRow key={`${row.bridge} ${row.vlan} ${row.mac}`} row={row} move={moves.of(row)} />
+      ))}
+    >
       {value && value.rows.length === 0 && (
         <p class="quiet">{search === "" ? "Nobody has been heard yet." : "Nobody of that kind."}</p>
       )}
-    </section>
+    </TableCard>
   );
 }
 

@@ -2,9 +2,7 @@
 import { useState } from "preact/hooks";
 import { clock } from "./format.ts";
 import { usePolled } from "./hooks.ts";
-
-/** Rows that are shown at once. */
-const ROWS_MAX = 200;
+import { Rest, ROWS_MAX, TableCard } from "./table-card.tsx";
 
 /** What the page takes of a row. */
 export interface Host {
@@ -31,41 +29,21 @@ export function Hosts() {
   if (value === undefined) return null;
   const found = value.filter((host) => isFound(host, search));
   return (
-    <section class="card" aria-label="Hosts">
-      <div class="head">
-        <h2>
+    <TableCard
+      label="Hosts"
+      heading={
+        <>
           Hosts <small>{found.length} found</small>
-        </h2>
-        <input
-          type="search"
-          aria-label="search hosts"
-          placeholder="IP, name, MAC, port"
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
-      </div>
-      <div class="scroll tall">
-        <table>
-          <thead>
-            <tr>
-              <th>Address</th>
-              <th>Name</th>
-              <th>MAC</th>
-              <th>Port</th>
-              <th>Last seen</th>
-              <th>Moved</th>
-            </tr>
-          </thead>
-          <tbody>
-            {found.slice(0, ROWS_MAX).map((host) => (
-              <HostRow key={`${host.bridge} ${host.vlan} ${host.mac}`} host={host} />
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {found.length > ROWS_MAX && (
-        <p class="quiet">{found.length - ROWS_MAX} more; search narrows them down.</p>
-      )}
-    </section>
+        </>
+      }
+      search={{ label: "search hosts", placeholder: "IP, name, MAC, port", onInput: setSearch }}
+      columns={["Address", "Name", "MAC", "Port", "Last seen", "Moved"]}
+      rows={found
+        .slice(0, ROWS_MAX)
+        .map((host) => <HostRow key={`${host.bridge} ${host.vlan} ${host.mac}`} host={host} />)}
+    >
+      <Rest found={found.length} />
+    </TableCard>
   );
 }
 

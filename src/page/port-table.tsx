@@ -5,9 +5,11 @@ import { bitRate, grouped, packetRate } from "./format.ts";
 import { useSwitch } from "./hooks.ts";
 import { farEnd, stateOf } from "./port-words.ts";
 import { type PortCounters, type PortRates, portKey, total } from "./rates.ts";
+import { Rest, ROWS_MAX, TableCard } from "./table-card.tsx";
 
-/** Rows that are shown at once. */
-const ROWS_MAX = 200;
+const COUNTER_COLUMNS = ["In", "Out", "Packets in", "Bytes in", "Packets out", "Bytes out", "Drops"];
+/** So many are seen at a glance. */
+const PORTS_WITHOUT_SEARCH = 12;
 
 interface Props {
   readonly selected: string | null;
@@ -22,54 +24,34 @@ export function PortTable({ selected, onSelect }: Props) {
   const wanted = search.trim().toLowerCase();
   const found = ports.filter((port) => `${portKey(port)} ${farEnd(port)}`.toLowerCase().includes(wanted));
   return (
-    <section class="card" aria-label="Ports">
-      <div class="head">
-        <h2>
+    <TableCard
+      label="Ports"
+      heading={
+        <>
           Ports <small>{ports.length}</small>
-        </h2>
-        {ports.length > 12 && (
-          <input
-            type="search"
-            aria-label="search ports"
-            placeholder="name, address, VNI"
-            onInput={(event) => setSearch(event.currentTarget.value)}
+        </>
+      }
+      search={
+        ports.length > PORTS_WITHOUT_SEARCH
+          ? { label: "search ports", placeholder: "name, address, VNI", onInput: setSearch }
+          : null
+      }
+      columns={["Port", "State", "Far end", ...COUNTER_COLUMNS.map((number) => ({ number }))]}
+      rows={found
+        .slice(0, ROWS_MAX)
+        .map((port) => (
+          <Row
+            key={portKey(port)}
+            port={port}
+            counters={counters.get(portKey(port))}
+            rates={rates.get(portKey(port))}
+            isSelected={portKey(port) === selected}
+            onSelect={onSelect}
           />
-        )}
-      </div>
-      <div class="scroll tall">
-        <table>
-          <thead>
-            <tr>
-              <th>Port</th>
-              <th>State</th>
-              <th>Far end</th>
-              <th class="number">In</th>
-              <th class="number">Out</th>
-              <th class="number">Packets in</th>
-              <th class="number">Bytes in</th>
-              <th class="number">Packets out</th>
-              <th class="number">Bytes out</th>
-              <th class="number">Drops</th>
-            </tr>
-          </thead>
-          <tbody>
-            {found.slice(0, ROWS_MAX).map((port) => (
-              <Row
-                key={portKey(port)}
-                port={port}
-                counters={counters.get(portKey(port))}
-                rates={rates.get(portKey(port))}
-                isSelected={portKey(port) === selected}
-                onSelect={onSelect}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {found.length > ROWS_MAX && (
-        <p class="quiet">{found.length - ROWS_MAX} more; search narrows them down.</p>
-      )}
-    </section>
+        ))}
+    >
+      <Rest found={found.length} />
+    </TableCard>
   );
 }
 
