@@ -1,6 +1,7 @@
 // A capture to download: so many frames of a port or of all, with what became of each, for who has the token.
 import { useRef, useState } from "preact/hooks";
 import { ask, sentence } from "./api.ts";
+import { PortOptions, Trouble } from "./form-parts.tsx";
 import { grouped } from "./format.ts";
 import { useSwitch } from "./hooks.ts";
 import { whyLocked } from "./locked.ts";
@@ -11,7 +12,7 @@ const FRAMES_MAX = 100_000;
 const BYTES_MAX = 64 * 1024 * 1024;
 
 export function Capture() {
-  const { status, rights } = useSwitch();
+  const { rights } = useSwitch();
   const [progress, setProgress] = useState<string | null>(null);
   const [trouble, setTrouble] = useState("");
   const stop = useRef<AbortController | null>(null);
@@ -39,11 +40,7 @@ export function Capture() {
         <fieldset disabled={why !== null || progress !== null} title={why ?? ""}>
           <select name="port" aria-label="what to capture">
             <option value="">all, drops included</option>
-            {status?.ports.map(({ bridge, port }) => (
-              <option key={`${bridge}/${port}`} value={`${bridge}/${port}`}>
-                port {port} ({bridge})
-              </option>
-            ))}
+            <PortOptions />
           </select>
           <input name="filter" placeholder="filter, as for tcpdump" aria-label="capture filter" size={18} />
           <input
@@ -67,11 +64,7 @@ export function Capture() {
         )}
       </form>
       {why !== null && <p class="quiet">{why}</p>}
-      {trouble !== "" && (
-        <p class="trouble" role="alert">
-          {trouble}
-        </p>
-      )}
+      <Trouble text={trouble} />
     </section>
   );
 }

@@ -1,6 +1,7 @@
 // Mirrors: what each selects, where it goes and what it lost; started and stopped by who has the token.
 import { useState } from "preact/hooks";
 import { ask, sentence } from "./api.ts";
+import { PortOptions, Trouble } from "./form-parts.tsx";
 import { grouped } from "./format.ts";
 import { useStore, useSwitch } from "./hooks.ts";
 import { LOCKED, whyLocked } from "./locked.ts";
@@ -71,11 +72,7 @@ export function Mirrors() {
           {why}
         </p>
       )}
-      {trouble !== "" && (
-        <p class="trouble" role="alert">
-          {trouble}
-        </p>
-      )}
+      <Trouble text={trouble} />
     </section>
   );
 }
@@ -117,11 +114,7 @@ function MirrorForm({ why, onStart }: FormProps) {
               all of {bridge}
             </option>
           ))}
-          {status?.ports.map(({ bridge, port }) => (
-            <option key={`${bridge}/${port}`} value={`${bridge}/${port}`}>
-              port {port} ({bridge})
-            </option>
-          ))}
+          <PortOptions />
         </select>
         <input name="filter" placeholder="filter, as for tcpdump" aria-label="filter" size={18} />
         <input name="tap" placeholder="TAP device" aria-label="TAP device" required size={11} />
