@@ -1,9 +1,9 @@
 // The last frames that were dropped, for each reason: a shared table that a forwarding thread writes and the control
-// thread reads. A place in it takes the beginning of a frame, when it was dropped, and at which port. So that a flood of
+// thread reads. A place in it takes the beginning of a frame, when it was dropped, at which port, and where it came from. So that a flood of
 // bad frames costs one counter a frame and no copies, a reason takes only so many in ten milliseconds.
 //
 //   reason -> RECORDS_KEPT places, used in turn:
-//     version | port | original bytes | captured bytes | seconds | nanoseconds | sender, 4 words | … | bytes
+//     version | port | original bytes | captured bytes | seconds | nanoseconds | sender, 4 words | from | source | … | bytes
 //
 // The version is odd while a place is written: a reader that sees it odd, or changed, reads again.
 import type { BatchClock } from "./clock.ts";
@@ -11,7 +11,7 @@ import { DROP_REASON_COUNT } from "./drop-reason.ts";
 import * as layout from "./frames.ts";
 
 // Constants of this module: V8 folds those into the code, while an imported one is looked up at each use.
-const { FRAME_LENGTH, FRAME_OFFSET, FRAME_REMOTE } = layout;
+const { FRAME_LENGTH, FRAME_OFFSET, FRAME_PORT, FRAME_REMOTE, FRAME_SOURCE } = layout;
 
 /** Frames kept for each reason. */
 export const RECORDS_KEPT = 16;
@@ -30,6 +30,8 @@ const CAPTURED_BYTES = 3;
 const SECONDS = 4;
 const NANOSECONDS = 5;
 const SENDER = 6;
+const FROM = 10;
+const SOURCE = 11;
 
 /** Before a reader gives up on a place that is written all the time. */
 const ATTEMPTS_MAX = 4;
@@ -77,6 +79,8 @@ export class DropRecorder {
     const captured = Math.min(frames[at + FRAME_LENGTH], RECORD_SNAP_BYTES);
     Atomics.add(words, place + VERSION, 1);
     words[place + PORT] = port;
+    words[place + FROM] = frames[at + FRAME_PORT];
+    words[place + SOURCE] = frames[at + FRAME_SOURCE];
     words[place + ORIGINAL_BYTES] = frames[at + FRAME_LENGTH];
     words[place + CAPTURED_BYTES] = captured;
     words[place + SECONDS] = clock.seconds;
@@ -97,8 +101,11 @@ export class DropRecorder {
 export interface DropRecord {
   /** Number in DROP_REASONS. */
   readonly reason: number;
-  /** 0 = before a port was known: then `bytes` are a datagram's, from its VXLAN header on. */
+  /** Where its drop is counted; 0 = before a port was known: then `bytes` are a datagram's, from its VXLAN header on. */
   readonly port: number;
+  /** The port where it came in, 0 if none was known or it has gone; and the destination of who sent it there. */
+  readonly from: number;
+  readonly source: number;
   readonly seconds: number;
   readonly nanoseconds: number;
   readonly originalBytes: number;
@@ -133,6 +140,8 @@ function readRecord(words: Int32Array, place: number): DropRecord | null {
     return {
       reason: Math.floor(place / RECORDS_KEPT),
       port: copy[PORT],
+      from: copy[FROM],
+      source: copy[SOURCE],
       seconds: copy[SECONDS],
       nanoseconds: copy[NANOSECONDS],
       originalBytes: copy[ORIGINAL_BYTES],

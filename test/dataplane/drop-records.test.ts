@@ -50,6 +50,16 @@ test("a datagram of a stranger is kept with the sender's address", () => {
   expect(record.bytes.equals(bytes)).toBe(true);
 });
 
+test("a copy that is dropped on its way out is kept with the port that it was for and the one that it came from", () => {
+  const lab = new Lab(PORTS);
+  lab.refuse("client2", "too_big");
+  lab.receive("tap0", frame({ from: ALICE, to: BROADCAST }));
+  expect(recorded(lab).map(({ reason, port, from, source }) => [reason, port, from, source])).toEqual([
+    ["too_big", 2, 1, 1],
+    ["too_big", 3, 1, 1],
+  ]);
+});
+
 test("of each reason the last are kept, the oldest first", () => {
   const lab = new Lab(PORTS);
   for (let i = 0; i < RECORDS_KEPT + 3; i++) {

@@ -8,8 +8,8 @@ import { senderText } from "./sender.ts";
 
 /** Of all workers, those of each reason together, the oldest first. */
 export function droppedFrames(memories: PerWorker<DropRecordsMemory>, places: FramePlaces): DroppedFrame[] {
-  return readDropRecords(memories).map(({ reason, port, sender, ...frame }) => {
-    const at = places.ofPort(port);
-    return { ...frame, reason: DROP_REASONS[reason]!.name, at, from: at, sender: senderText(port, sender) };
+  return readDropRecords(memories).map(({ reason, port, from, source, sender, ...frame }) => {
+    const where = { at: places.ofPort(port), from: places.ofSource(from, source) };
+    return { ...frame, ...where, reason: DROP_REASONS[reason]!.name, sender: senderText(port, sender) };
   });
 }
