@@ -12,6 +12,7 @@ import { addressCapacity, broadcast, learningRate, throughput } from "./measures
 import { roundTrip, roundTripAt, roundTripUnderHalfLoad } from "./measures/round-trip.ts";
 import { tcp } from "./measures/tcp.ts";
 import { udp } from "./measures/udp.ts";
+import { watched } from "./measures/watched.ts";
 import type { Samples } from "./samples.ts";
 
 export interface Suite {
@@ -98,6 +99,15 @@ the second client; the kernel has them as remotes of one vxlan device.`,
       "What V8 collects while 64-byte frames in 64 flows are offered beyond what the switch forwards, warmed up.",
     peers: ["vxswitch-ring"],
     measures: [garbage],
+  },
+  {
+    name: "watched",
+    title: "Watched",
+    about: `By turns, six times: everybody watches, and then nobody: an open page (what a browser asks for, without the browser),
+three scrapes of the metrics a second, and \`vxswitch top\` in a terminal. They run on the same two cores that generate and
+forward.`,
+    peers: ["vxswitch-udp", "vxswitch-ring"],
+    measures: [watched],
   },
   {
     name: "host",

@@ -10,6 +10,8 @@ export interface Layout {
   readonly addressesMax?: number;
   /** Writes what V8's garbage collector does to its output, for `traceOf`. */
   readonly traceGarbage?: boolean;
+  /** It will be watched. */
+  readonly watched?: boolean;
 }
 
 /** What a switch says about its mirror. */
@@ -24,6 +26,8 @@ export interface Peer {
   readonly pids: readonly number[];
   /** The counters of its mirror; left out where it does not say them at once. */
   mirrorCount?(): Promise<MirrorCount>;
+  /** Starts all who may watch it and resolves once they do, with how to end that. Left out where nobody can. */
+  watch?(): Promise<() => Promise<void>>;
   /** All it has written to its outputs. Complete once it is stopped. */
   output?(): string;
   /** Ends it, the second time in vain; rejects if it did not end well. The lab is removed afterwards, so devices need not be. */

@@ -9,11 +9,14 @@ import { TRACE_ENVIRONMENT, TRACE_OPTIONS } from "../garbage/trace.ts";
 import { CLIENT1, CLIENT2, EXTRA, inside, SWITCH } from "../lab.ts";
 import { type Running, start, waitUntil } from "../process.ts";
 import { ROOT } from "../root.ts";
+import { startWatchers } from "../watchers/start.ts";
 import type { Layout, MirrorCount, Peer, PeerKind } from "./peer.ts";
 
 const PROGRAM = join(ROOT, "dist/control/cli/main.js");
 const START_TIMEOUT_MS = 10_000;
 const LIFETIME_MS = 15 * 60_000;
+/** Where its page is, if it is watched. */
+const METRICS_ADDRESS = "127.0.0.1:9475";
 
 type Underlay = Readonly<Record<string, unknown>>;
 
@@ -58,12 +61,19 @@ async function startSwitch(underlay: Underlay, layout: Layout): Promise<Peer> {
     stop,
     output: () => running.output(),
     ...(layout.mirror && { mirrorCount: () => countMirrored(socket) }),
+    ...(layout.watched && {
+      watch: () =>
+        startWatchers({
+          address: METRICS_ADDRESS,
+          top: [process.execPath, PROGRAM, "top", "--socket", socket],
+        }),
+    }),
   };
 }
 
 /** In JSON, which is YAML. */
 function configuration(underlay: Underlay, layout: Layout, socket: string): string {
-  const { extraPorts = 0, mirror, addressesMax } = layout;
+  const { extraPorts = 0, mirror, addressesMax, watched } = layout;
   const port = (vni: number, remote: string) => ({ type: "vxlan", vni, remote });
   const extra = Array.from({ length: extraPorts }, (_, index) => [
     `extra${index}`,
@@ -79,7 +89,8 @@ function configuration(underlay: Underlay, layout: Layout, socket: string): stri
     ...(addressesMax && { maxaddress: addressesMax }),
     ...(mirror && { mirrors: { m0: { select_all: true, output: { tap: "mirror0" } } } }),
   };
-  return JSON.stringify({ underlay, bridges: { br0 }, control: { socket } }, null, 2);
+  const metrics = watched ? { metrics: { listen: METRICS_ADDRESS } } : {};
+  return JSON.stringify({ underlay, bridges: { br0 }, control: { socket }, ...metrics }, null, 2);
 }
 
 /** The control socket's `GET /v1/mirrors`, summed up. */
