@@ -2,7 +2,13 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ALL_FRAMES_MAX, CYCLE_MS, FrameSample, OPEN_MS } from "../../src/control/activity/frame-sample.ts";
+import {
+  ALL_FRAMES_MAX,
+  CYCLE_MS,
+  FrameSample,
+  OPEN_MS,
+  READ_MAX,
+} from "../../src/control/activity/frame-sample.ts";
 import { HeavyHitters } from "../../src/control/activity/heavy-hitters.ts";
 import { type FrameSource, KEEP_MS, type SampledFrame, Talkers } from "../../src/control/activity/talkers.ts";
 import type { CapturedFrame } from "../../src/dataplane/spec.ts";
@@ -198,6 +204,14 @@ describe("the sample of frames", () => {
     expect(framesOpen / sampleEvery).toBeLessThan(1000);
     expect(taken[0].weight).toBe(sampleEvery * (CYCLE_MS / OPEN_MS));
     expect(dataplane.openCaptures).toBe(0);
+  });
+  test("takes a part of the traffic that sets in before its rate is known, and the capture is not left open", async () => {
+    const dataplane = new FakeDataplane();
+    const surge = Array.from({ length: 3 * READ_MAX }, () => captured(`${ETHERNET}0800`));
+    const { taken, time } = await run(dataplane, 0, 3, surge);
+    expect(dataplane.captures.map(({ sampleEvery }) => sampleEvery > 1)).toEqual([false, true]);
+    expect([time.open, time.all]).toEqual([2 * OPEN_MS, OPEN_MS + CYCLE_MS]);
+    expect(taken).toHaveLength(2 * READ_MAX);
   });
   test("has the VLAN of a tag, and leaves out what was no frame of a port", async () => {
     const found = [captured(`${ETHERNET}8100e00a0800`), captured(`${ETHERNET}0800`, null), captured("0200")];

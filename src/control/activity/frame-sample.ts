@@ -16,8 +16,10 @@ export const CYCLE_MS = 1000;
 const FRAMES_WANTED = 300;
 /** Primes: every so many-th frame is taken, and what comes in turns is not to be met at the same turn always. */
 const STEPS: readonly number[] = [1, 3, 7, 17, 31, 61, 127, 251, 509, 1021, 2039];
-/** Read at a time, about twice as many as can wait. */
-const READ_MAX = 50_000;
+/** Read at a time. More waiting means that traffic has set in since the rate was last seen: the rest is not looked at. */
+export const READ_MAX = 2000;
+/** That many waiting, there are at least so many a second. */
+const SURGE_FRAMES_PER_SECOND = (READ_MAX / OPEN_MS) * 1000;
 /** Both addresses and a VLAN tag. */
 const SNAPLEN_BYTES = 18;
 
@@ -44,8 +46,9 @@ export class FrameSample implements FrameSource {
   }
 
   private async run(onFrame: (frame: SampledFrame) => void, stopped: AbortSignal): Promise<void> {
+    let surging = false;
     while (!stopped.aborted) {
-      const frames = this.options.framesPerSecond();
+      const frames = Math.max(this.options.framesPerSecond(), surging ? SURGE_FRAMES_PER_SECOND : 0);
       const takesAll = frames <= ALL_FRAMES_MAX;
       const sampleEvery = takesAll ? 1 : stepFor(frames);
       const handle = await this.open(sampleEvery);
@@ -61,8 +64,8 @@ export class FrameSample implements FrameSource {
       };
       do {
         await this.sleep(OPEN_MS);
-        handle.read(READ_MAX, take);
-      } while (takesAll && !stopped.aborted && this.options.framesPerSecond() <= ALL_FRAMES_MAX);
+        surging = handle.read(READ_MAX, take) === READ_MAX;
+      } while (takesAll && !surging && !stopped.aborted && this.options.framesPerSecond() <= ALL_FRAMES_MAX);
       await handle.close().catch(() => undefined);
       if (!takesAll) await this.sleep(CYCLE_MS - OPEN_MS);
     }

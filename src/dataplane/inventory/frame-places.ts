@@ -13,6 +13,8 @@ export class FramePlaces {
   private readonly mirrors: Mirrors;
   private portsByIndex: ReadonlyMap<number, Port> | null = null;
   private mirrorNames: ReadonlyMap<number, string> | null = null;
+  /** Thousands of frames have few places, and an address in text takes longer than the rest of a frame. */
+  private readonly destinations = new Map<number, FramePlace | null>();
 
   constructor(ports: Ports, mirrors: Mirrors) {
     this.ports = ports;
@@ -27,8 +29,12 @@ export class FramePlaces {
   }
 
   ofDestination(destination: number): FramePlace | null {
+    const known = this.destinations.get(destination);
+    if (known !== undefined) return known;
     const port = this.ports.ends.portOf(destination);
-    return port === undefined ? null : place(port, this.remoteOf(destination));
+    const found = port === undefined ? null : place(port, this.remoteOf(destination));
+    this.destinations.set(destination, found);
+    return found;
   }
 
   /** Where a frame came in: at a port, from one of its VTEPs. */
