@@ -1,6 +1,8 @@
 #include "bpf.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,7 +22,13 @@ int bpf_load(enum bpf_prog_type type, const struct bpf_insn *instructions, uint3
   attributes.insn_cnt = count;
   attributes.license = (uint64_t)(uintptr_t) "MIT";
   memcpy(attributes.prog_name, "vxswitch", 8);
-  return bpf(BPF_PROG_LOAD, &attributes);
+  // The verifier gives up (EAGAIN) for any signal that comes meanwhile, such as a profiler's every millisecond: they wait.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int result = bpf(BPF_PROG_LOAD, &attributes);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return result;
 }
 
 static int create(enum bpf_map_type type, uint32_t key_bytes, uint32_t value_bytes, uint32_t entries, uint32_t flags) {
