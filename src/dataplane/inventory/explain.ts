@@ -69,8 +69,13 @@ function noAddressFault(local: string | null): Fault {
 
 export function tapFault(error: unknown, name: string): Fault {
   switch (errorCode(error)) {
-    case "EPERM":
     case "EACCES":
+      return {
+        why: `the TAP device ${name} needs /dev/net/tun, which this user may not open`,
+        remedy:
+          "run as root, or chmod 0666 /dev/net/tun, as udev has it: a capability is needed all the same",
+      };
+    case "EPERM":
       return {
         why: `the TAP device ${name} needs the capability CAP_NET_ADMIN`,
         remedy: `run as root, or ${inUnit("CAP_NET_ADMIN")}`,
