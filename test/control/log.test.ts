@@ -1,7 +1,9 @@
 // The log as people read it, and as journald does, which knows the time and wants the priority in front (sd-daemon(3)).
 import { fstatSync } from "node:fs";
 import { expect, test } from "vitest";
-import { createLog, type LogReader, logReader } from "../../src/control/log.ts";
+import { createLog } from "../../src/control/log.ts";
+import { type LogReader, logReader } from "../../src/control/log-reader.ts";
+import { Harness } from "./harness.ts";
 
 /** What is written if each level says its name. */
 function written(reader?: LogReader): string[] {
@@ -29,4 +31,16 @@ test("journald reads if JOURNAL_STREAM is stderr's device and inode, and in no o
   expect(logReader({ JOURNAL_STREAM: `${dev}:${ino}` })).toBe("journald");
   for (const JOURNAL_STREAM of [undefined, "", `${dev}:${ino + 1n}`, `${dev + 1n}:${ino}`])
     expect(logReader({ JOURNAL_STREAM })).toBe("people");
+});
+
+test("the last words of a program that fails are an error to journald too", async () => {
+  const harness = new Harness();
+  const { dev, ino } = fstatSync(2, { bigint: true });
+  const lastWords = async (JOURNAL_STREAM: string | undefined) => {
+    harness.env = { JOURNAL_STREAM };
+    return (await harness.run("check", "/nonexistent.yaml")).err;
+  };
+  expect(await lastWords(undefined)).toMatch(/^vxswitch: .*nonexistent/);
+  expect(await lastWords(`${dev}:${ino}`)).toMatch(/^<3>vxswitch: .*nonexistent/);
+  await harness[Symbol.asyncDispose]();
 });

@@ -2,6 +2,7 @@
 // (the schema, the daemon, the lab) it imports when it runs, for most commands are to answer at once.
 import { Command, CommanderError } from "commander";
 import { registerLab } from "../lab/index.ts";
+import { errorLine, logReader } from "../log-reader.ts";
 import { sentenceOf } from "../refusal.ts";
 import { VERSION } from "../version.ts";
 import { DEFAULT_SOCKET } from "./client.ts";
@@ -31,7 +32,8 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     // Help and version come as errors too, with exit code 0. Everything else that commander throws is wrong usage,
     // and it has said so already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.done : Exit.usage;
-    for (const line of sentenceOf(error).split("\n")) io.err(`vxswitch: ${line}\n`);
+    const reader = logReader(io.env);
+    for (const line of sentenceOf(error).split("\n")) io.err(errorLine(line, reader));
     return Exit.failed;
   }
 }

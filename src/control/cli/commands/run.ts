@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import type { Daemon as RunningDaemon } from "../../daemon.ts";
 import { LOG_LEVELS, type LogLevel } from "../../log-level.ts";
+import { logReader } from "../../log-reader.ts";
 import { ServiceManager } from "../../service-manager.ts";
 import { Exit, type Io } from "../io.ts";
 
@@ -14,7 +15,7 @@ export function registerRun(program: Command, io: Io): void {
     .addOption(new Option("--log-level <level>", "what to log").choices(LOG_LEVELS).default("info"))
     .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
       const { Daemon } = await import("../../daemon.ts");
-      const { createLog, logReader } = await import("../../log.ts");
+      const { createLog } = await import("../../log.ts");
       const log = createLog(logLevel, io.err, logReader(io.env));
       const stop = nextStop(io);
       const manager = new ServiceManager(io.env, log);
