@@ -102,6 +102,23 @@ describe("with a daemon", () => {
     expect(await offered(`--socket ${harness.directory}/none.sock port set `)).toEqual([]);
   });
 
+  test("what a capture is of is offered by name, with its bridge once that is begun", async () => {
+    expect(await offered("capture ")).toEqual(["client1", "client2", "br0"]);
+    expect(await offered("capture client1 c")).toEqual(["client1", "client2"]);
+    expect(await offered("capture br0/c")).toEqual(["br0/client1", "br0/client2"]);
+    expect(await offered("capture --mirror ")).toEqual(["m0"]);
+    expect(await offered("capture --mirror br0/")).toEqual(["br0/m0"]);
+  });
+
+  test("the words of a trace are offered, once each, and their values where they are known", async () => {
+    expect(await offered("trace s")).toEqual(["src", "sip", "sport"]);
+    expect(await offered("trace in ")).toEqual(["client1", "client2", "br0"]);
+    expect(await offered("trace in client1 src 02:00:00:00:00:01 s")).toEqual(["sip", "sport"]);
+    expect(await offered("trace type ")).toEqual(["ipv4", "arp", "ipv6"]);
+    expect(await offered("trace proto ")).toEqual(["icmp", "tcp", "udp", "icmp6"]);
+    expect(await offered("trace vlan ")).toEqual([]);
+  });
+
   test("words are those of the port's type", async () => {
     expect(await offered("port set br0 client1 is")).toEqual(["isolated="]);
     expect(await offered("port set br0 client1 v")).toEqual(["vni=", "vlan_mode="]);
@@ -115,6 +132,15 @@ describe("with a daemon", () => {
       "select_dst_port=br0,client2",
     ]);
   });
+});
+
+test("a name that two bridges have is offered with its bridge", async () => {
+  await harness.start(`bridges:
+  br0: { ports: { a: { type: tap }, b: { type: tap } } }
+  br1: { ports: { p: { type: vxlan, vni: 1, remote: 10.0.0.1 } } }
+`);
+  await harness.run("port", "add", "br1", "b", "type=vxlan", "vni=2", "remote=10.0.0.1");
+  expect(await offered("capture ")).toEqual(["a", "br0/b", "p", "br1/b"]);
 });
 
 /** Print what a shell offers for the word at the end of the line that they are given; the script is in `script`. */

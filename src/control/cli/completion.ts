@@ -2,6 +2,9 @@
 // their values from the schema, names from the running daemon; where there is nothing to say, the shell offers files.
 import type { Argument, Command, Option } from "commander";
 import { MIRROR_WORDS, portWords, type Word } from "../config/words.ts";
+import { keyOf } from "../key.ts";
+import { ETHERTYPES, FRAME_WORDS, PROTOCOLS } from "../trace/frame-words.ts";
+import { PLACE_WORDS } from "../trace/place-words.ts";
 
 /** Of the running switch, as `/v1/status` has it. */
 export interface Names {
@@ -50,7 +53,8 @@ function placeOf(program: Command, words: readonly string[]): Place {
 }
 
 async function candidates(place: Place, typed: string, ask: AskNames): Promise<readonly string[]> {
-  const { command, operands, option } = place;
+  const { command, operands, option, socket } = place;
+  if (option?.attributeName() === "mirror") return anywhere((await ask(socket)).mirrors, "mirror", typed);
   if (option !== undefined) return option.argChoices ?? [];
   if (typed.startsWith("-")) return optionsOf(command).flatMap(({ long }) => long ?? []);
   if (command.commands.length > 0) return operands.length === 0 ? commandNames(command) : [];
@@ -80,10 +84,13 @@ async function argumentValues(
   const kind = command.parent?.name() ?? "";
   const [bridge] = operands;
   switch (argument.name()) {
+    case "word":
+      return traceWords(operands, async () => anywhere((await ask(socket)).ports, "port", typed));
     case "bridge":
       return (await ask(socket)).bridges.map((row) => row.bridge);
     case "port":
     case "mirror":
+      if (argument.variadic) return anywhere((await ask(socket)).ports, "port", typed);
       // What is being added has no name yet.
       if (command.name() === "add" && argument.name() === kind) return [];
       return namesIn(await ask(socket), argument.name() as "port" | "mirror", bridge);
@@ -99,6 +106,40 @@ async function argumentValues(
 function namesIn(names: Names, kind: "port" | "mirror", bridge: string | undefined): string[] {
   if (kind === "port") return names.ports.filter((row) => row.bridge === bridge).map((row) => row.port);
   return names.mirrors.filter((row) => row.bridge === bridge).map((row) => row.mirror);
+}
+
+/** Of all bridges: by the name alone where it is the only one, else, or once a bridge is begun with, as BRIDGE/NAME. */
+function anywhere<K extends "port" | "mirror">(
+  rows: readonly ({ readonly bridge: string } & Readonly<Record<K, string>>)[],
+  kind: K,
+  typed: string,
+): string[] {
+  return rows.map((row) => {
+    const isOnly = rows.filter((other) => other[kind] === row[kind]).length === 1;
+    return isOnly && !typed.includes("/") ? row[kind] : keyOf({ bridge: row.bridge, name: row[kind] });
+  });
+}
+
+/** Words and values by turns. */
+async function traceWords(
+  operands: readonly string[],
+  portNames: () => Promise<string[]>,
+): Promise<readonly string[]> {
+  const isWord = operands.length % 2 === 0;
+  if (isWord) {
+    const given = operands.filter((_, index) => index % 2 === 0);
+    return [...Object.keys(PLACE_WORDS), ...Object.keys(FRAME_WORDS)].filter((word) => !given.includes(word));
+  }
+  switch (operands.at(-1)) {
+    case "in":
+      return portNames();
+    case "type":
+      return Object.keys(ETHERTYPES);
+    case "proto":
+      return Object.keys(PROTOCOLS);
+    default:
+      return [];
+  }
 }
 
 /** `isolated=` while its name is being typed, then `isolated=true`. */

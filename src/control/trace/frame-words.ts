@@ -5,10 +5,11 @@ import { ETHERTYPE_VLAN } from "../../dataplane/stages/inner.ts";
 import { complement, sumOfWords } from "../../dataplane/wire/checksum.ts";
 import { Refusal } from "../refusal.ts";
 
-const ETHERTYPES: Readonly<Record<string, number>> = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
+/** Those that have a name here. */
+export const ETHERTYPES: Readonly<Record<string, number>> = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
 /** For local experiments (802 clause 9.2.4), where nothing is said of what is inside. */
 const ETHERTYPE_EXPERIMENTAL = 0x88b5;
-const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 };
+export const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 };
 /** Without the FCS (802.3 clause 4.2.3.3). */
 const FRAME_BYTES_USUAL = 60;
 const FRAME_BYTES_MAX = 65_499;
