@@ -44,7 +44,8 @@ export class Peer {
       "-c",
       String(options.count ?? 3),
       "-i",
-      String(options.intervalSeconds ?? 0.05),
+      // Once one is answered, ping waits for the last as long as this, and no longer: on a busy machine answers are late.
+      String(options.intervalSeconds ?? 0.2),
     ];
     if (options.size !== undefined) args.push("-s", String(options.size));
     if (options.pmtuDiscovery !== undefined) args.push("-M", options.pmtuDiscovery);
