@@ -13,6 +13,7 @@ import { Mirrors } from "./mirrors.tsx";
 import { PortPanel } from "./port-panel.tsx";
 import { PortTable } from "./port-table.tsx";
 import { portKey } from "./rates.ts";
+import { Talkers } from "./talkers.tsx";
 
 export function App() {
   const { link, status } = useSwitch();
@@ -44,6 +45,7 @@ export function App() {
             <Drops />
             <Health />
           </div>
+          <Talkers />
           <Mirrors />
           <Capture />
           <Fdb />

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { CapturedFrame } from "../../src/dataplane/spec.ts";
 import { Harness, SCENARIO } from "../control/harness.ts";
 
 const TOKEN = "correct-horse-battery-staple";
@@ -160,6 +161,32 @@ test("the FDB is searched, and who has moved is marked", async () => {
   harness.dataplane.rows = rows("br0");
   await fdb.getByRole("searchbox").fill("00:01");
   await fdb.getByText(/^\d\d:\d\d:\d\d from client1$/).waitFor();
+});
+
+test("who talks with whom is shown once it is asked for, and frames are not looked at before", async () => {
+  await start();
+  const page = await open();
+  const card = page.getByRole("region", { name: "Talkers" });
+  expect(harness.dataplane.openCaptures).toBe(0);
+  await card.getByRole("button", { name: /show/ }).click();
+  const frame: CapturedFrame = {
+    bytes: Buffer.from("0200000000ff02000000000181000007" + "0800", "hex"),
+    from: { bridge: "br0", port: "client1", remote: null, vni: null },
+    ...{ seconds: 0, nanoseconds: 0, originalBytes: 1000, sender: null, fates: [], hasMore: false },
+  };
+  harness.dataplane.captured = [frame, frame];
+  const row = card.locator("tbody tr");
+  await row.first().waitFor();
+  expect(await row.count()).toBe(1);
+  expect((await row.locator("th, td").allTextContents()).slice(0, 3)).toEqual([
+    "02:00:00:00:00:01 br0",
+    "02:00:00:00:00:ff",
+    "7",
+  ]);
+  expect(await card.getByRole("heading").textContent()).toMatch(/from 2 frames$/);
+  await card.getByRole("button", { name: "hide" }).click();
+  await card.getByRole("button", { name: /show/ }).waitFor();
+  expect(complaints).toEqual([]);
 });
 
 test("names of any content are text, not markup", async () => {

@@ -6,7 +6,7 @@ import type { Events } from "../events.ts";
 import type { Log } from "../log.ts";
 import { Refusal } from "../refusal.ts";
 import type { RunningSwitch } from "../running-switch.ts";
-import { addActivity } from "../server/activity-routes.ts";
+import { addActivity, addTalkers } from "../server/activity-routes.ts";
 import { addCapture } from "../server/capture-stream.ts";
 import { addMirrorChanges } from "../server/changes.ts";
 import { addEventStream } from "../server/event-stream.ts";
@@ -50,6 +50,7 @@ export function createWebApi({ running, activity, events, log, access, live, ref
   app.get("/v1/routes", (c) => c.json([...new Set(app.routes.map(({ path }) => path))]));
   addReads(app, running);
   addActivity(app, activity);
+  addTalkers(app, activity);
   addEventStream(app, events);
   addCapture(app, running, events);
   addFdbSearch(app, running.dataplane);
