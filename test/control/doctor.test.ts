@@ -54,7 +54,10 @@ describe("a machine", () => {
   });
 
   const OPTIONAL: readonly [string, Partial<Abilities>][] = [
-    ["receive_buffer", { receiveBuffer: { attempt: FAULT, wantedBytes: 1, grantedBytes: 0 } }],
+    [
+      "receive_buffer",
+      { receiveBuffer: { attempt: FAULT, wantedBytes: 1, grantedBytes: 0, limitBytes: null } },
+    ],
     ["udp_segment", { udpSegment: FAULT }],
     ["udp_gro", { udpGro: FAULT }],
     ["tap", { tap: FAULT }],
@@ -106,13 +109,21 @@ describe("a machine", () => {
 
   test("that grants a smaller receive queue is noted, with the setting that raises it", async () => {
     const { findings } = await doctor({
-      receiveBuffer: { attempt: null, wantedBytes: 32 << 20, grantedBytes: 212_992 },
+      receiveBuffer: { attempt: null, wantedBytes: 32 << 20, grantedBytes: 212_992, limitBytes: 106_496 },
     });
     expect(findings.find(({ check }) => check === "receive_buffer")).toMatchObject({
       state: "note",
-      evidence: "a UDP socket is granted 0.2 of 32 MiB wanted",
-      remedy: "sysctl -w net.core.rmem_max=33554432, or run with CAP_NET_ADMIN",
+      evidence: "a UDP socket is granted 0.2 of 32 MiB wanted; net.core.rmem_max is 106496",
+      remedy:
+        "sysctl -w net.core.rmem_max=33554432 (/etc/sysctl.d keeps it over a reboot), or run with CAP_NET_ADMIN",
     });
+  });
+
+  test("whose namespace shows no limit of receive queues tells what was granted alone", async () => {
+    const { findings } = await doctor({ receiveBuffer: { ...EVERYTHING.receiveBuffer, limitBytes: null } });
+    expect(findings.find(({ check }) => check === "receive_buffer")?.evidence).toBe(
+      "a UDP socket is granted 32 of 32 MiB wanted",
+    );
   });
 
   test("whose TAP is missing says what the trials of the ring stood on", async () => {

@@ -9,7 +9,12 @@ export const EVERYTHING: Abilities = {
   processors: 4,
   addon: null,
   udpPort: { port: 4789, attempt: null, holder: null },
-  receiveBuffer: { attempt: null, wantedBytes: 32 * MEBIBYTE, grantedBytes: 32 * MEBIBYTE },
+  receiveBuffer: {
+    attempt: null,
+    wantedBytes: 32 * MEBIBYTE,
+    grantedBytes: 32 * MEBIBYTE,
+    limitBytes: 212_992,
+  },
   udpSegment: null,
   udpGro: null,
   tap: null,

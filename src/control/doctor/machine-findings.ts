@@ -84,11 +84,13 @@ function portFinding({ udpPort: { port, attempt, holder } }: Abilities, daemon: 
   return attempted("udp_port", FORWARDING, isOurs ? null : attempt, evidence);
 }
 
-function bufferFinding({ receiveBuffer: { attempt, wantedBytes, grantedBytes } }: Abilities): Finding {
-  const evidence = `a UDP socket is granted ${mebibytes(grantedBytes)} of ${mebibytes(wantedBytes)} MiB wanted`;
+function bufferFinding({ receiveBuffer }: Abilities): Finding {
+  const { attempt, wantedBytes, grantedBytes, limitBytes } = receiveBuffer;
+  const limit = limitBytes === null ? "" : `; net.core.rmem_max is ${limitBytes}`;
+  const evidence = `a UDP socket is granted ${mebibytes(grantedBytes)} of ${mebibytes(wantedBytes)} MiB wanted${limit}`;
   const finding = attempted("receive_buffer", "bursts without overruns", attempt, evidence);
   if (finding.state !== "ok" || grantedBytes >= wantedBytes) return finding;
-  const remedy = `sysctl -w net.core.rmem_max=${wantedBytes}, or run with CAP_NET_ADMIN`;
+  const remedy = `sysctl -w net.core.rmem_max=${wantedBytes} (/etc/sysctl.d keeps it over a reboot), or run with CAP_NET_ADMIN`;
   return { ...finding, state: "note", remedy };
 }
 

@@ -16,6 +16,7 @@ import {
   tunnelFault,
 } from "./explain.ts";
 import { type Holder, udpPortHolder } from "./port-holder.ts";
+import { readText } from "./read-text.ts";
 
 /** What came of trying one thing: null = it works. */
 export type Attempt = Fault | null;
@@ -32,6 +33,8 @@ export interface Abilities {
     readonly attempt: Attempt;
     readonly wantedBytes: number;
     readonly grantedBytes: number;
+    /** net.core.rmem_max; null where the network namespace shows none. */
+    readonly limitBytes: number | null;
   };
   readonly udpSegment: Attempt;
   readonly udpGro: Attempt;
@@ -65,7 +68,12 @@ export function probeAbilities(port: number): Abilities {
     processors: availableParallelism(),
     addon,
     udpPort: { port, attempt: udpPort, holder: udpPort === null ? null : udpPortHolder(port) },
-    receiveBuffer: { attempt: buffer, wantedBytes: SOCKET_BUFFER_BYTES, grantedBytes },
+    receiveBuffer: {
+      attempt: buffer,
+      wantedBytes: SOCKET_BUFFER_BYTES,
+      grantedBytes,
+      limitBytes: bufferLimitBytes(),
+    },
     udpSegment: withAddon(() => probe.trySocket(probe.PROBE_UDP_SEGMENT), optionFault),
     udpGro: withAddon(() => probe.trySocket(probe.PROBE_UDP_GRO), optionFault),
     trains: withAddon(probe.tryTrains, trainsFault),
@@ -127,6 +135,11 @@ function probeRing(ifindex: number): Pick<Abilities, "classifier" | "link" | "ri
   } finally {
     classifier.close();
   }
+}
+
+function bufferLimitBytes(): number | null {
+  const limit = readText("/proc/sys/net/core/rmem_max");
+  return limit === "" ? null : Number(limit);
 }
 
 function attempt(work: () => void, fault: (error: unknown) => Fault): Attempt {

@@ -1,5 +1,6 @@
 // Who has a UDP port: a process, by what /proc shows, or a VXLAN device of the kernel.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
+import { readText } from "./read-text.ts";
 
 /** A program that has a socket open. */
 export interface Holder {
@@ -48,14 +49,5 @@ export function kernelVxlanDevices(): string[] {
     );
   } catch {
     return [];
-  }
-}
-
-/** A file's text, or "" where it cannot be read. */
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
   }
 }
