@@ -37,6 +37,7 @@ describe("a machine", () => {
       ...[
         "kernel",
         "node",
+        "capabilities",
         "addon",
         "udp_port",
         "receive_buffer",
@@ -145,7 +146,7 @@ describe("for people", () => {
     const { code, out } = await harness.run("doctor");
     expect(code).toBe(0);
     const lines = out.trimEnd().split("\n");
-    expect(lines).toHaveLength(15);
+    expect(lines).toHaveLength(16);
     expect(lines[1]).toMatch(/^kernel +ok +forwarding +Linux 6\.18\.44-generic$/);
     expect(out).toMatch(
       /^packet_socket +warning +trains past the UDP sockets +it is not there -> fetch it$/m,

@@ -7,6 +7,7 @@ export const EVERYTHING: Abilities = {
   kernel: "6.18.44-generic",
   nodeVersion: "22.4.1",
   processors: 4,
+  capabilities: { pid: 4711, held: ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF"] },
   addon: null,
   udpPort: { port: 4789, attempt: null, holder: null },
   receiveBuffer: {

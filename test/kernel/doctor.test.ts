@@ -79,6 +79,10 @@ describe("the machine", () => {
       expect(findings.get(check), check).toMatchObject({ state: "warning" });
       expect(findings.get(check)?.remedy, check).toContain("root");
     }
+    expect(findings.get("capabilities")).toMatchObject({ state: "note" });
+    expect(findings.get("capabilities")?.evidence).toMatch(
+      /^this process lacks CAP_NET_ADMIN .*CAP_NET_RAW .*CAP_BPF /,
+    );
     expect(findings.get("tap")?.evidence).toContain("CAP_NET_ADMIN");
     expect(findings.get("classifier")?.evidence).toBe(RING_CAPABILITIES);
     expect(findings.get("udp_port")?.state).toBe("ok");
@@ -159,6 +163,9 @@ describe("a switch that takes what there is", () => {
       const { code, findings } = await doctor(lab.network, [], lab.files.socket);
       expect(code).toBe(0);
       expect(findings.get("daemon")?.evidence).toContain(`underlay udp: ${reason}`);
+      expect(findings.get("capabilities")?.evidence).toMatch(
+        /^the running switch \(process \d+\) lacks CAP_BPF .*; it holds CAP_NET_ADMIN, CAP_NET_RAW$/,
+      );
       expect(findings.get("udp_port")?.evidence).toMatch(/held by the running switch \(process \d+\)/);
       expect(await lab.client1.ping("192.168.0.2")).toBe(3);
     } finally {

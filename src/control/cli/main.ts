@@ -20,9 +20,9 @@ const io: Io = {
     process.stdin.isTTY && process.stdout.isTTY ? { input: process.stdin, output: process.stdout } : null,
   exit: (code) => process.exit(code),
   open,
-  abilities: async (port) => {
+  abilities: async (port, daemonPid) => {
     const { probeAbilities } = await import("../../dataplane/inventory/abilities.ts");
-    return probeAbilities(port);
+    return probeAbilities(port, daemonPid);
   },
   host: async (question) => {
     const { readHost } = await import("../doctor/host.ts");

@@ -1,6 +1,7 @@
 // What `vxswitch doctor` finds on the machine: its abilities in words. Pure: the trying is
 // src/dataplane/inventory/abilities.ts's.
 import type { Abilities, Attempt } from "../../dataplane/inventory/abilities.ts";
+import { CAPABILITIES, type Capability } from "../../dataplane/inventory/capabilities.ts";
 import { isNodeTooOld, NODE_MIN_TEXT } from "../node-version.ts";
 import type { Overview } from "../server/views.ts";
 import { type Finding, FORWARDING, type Judged, note, ok, problem, warning } from "./finding.ts";
@@ -12,6 +13,12 @@ const KERNEL_TCX = [6, 6] as const;
 const KERNEL_TUNNEL = [6, 17] as const;
 const MEBIBYTE = 1 << 20;
 
+const CAPABILITY_USES: Readonly<Record<Capability, string>> = {
+  CAP_NET_ADMIN: "TAPs, receive rings",
+  CAP_NET_RAW: "packet sockets, ERSPAN",
+  CAP_BPF: "receive rings",
+};
+
 /** What the machine offers and lacks; `daemon` is the switch that runs, null if none answers. */
 export function machineFindings(abilities: Abilities, daemon: Overview | null): Finding[] {
   const { addon, udpSegment, udpGro, tap, classifier, link, ring, tunnel, trains } = abilities;
@@ -19,6 +26,7 @@ export function machineFindings(abilities: Abilities, daemon: Overview | null): 
   return [
     kernelFinding(abilities),
     nodeFinding(abilities),
+    capabilityFinding(abilities, daemon),
     attempted("addon", FORWARDING, addon, "it loads"),
     portFinding(abilities, daemon),
     bufferFinding(abilities),
@@ -73,6 +81,29 @@ function nodeFinding({ nodeVersion }: Abilities): Finding {
     ? problem("node", `${evidence}, below ${NODE_MIN_TEXT}`, `install Node.js ${NODE_MIN_TEXT} or newer`)
     : ok("node", evidence);
   return { ...judged, needed_for: FORWARDING };
+}
+
+/** Where a switch runs, its own are what counts; who asks may be another user. */
+function capabilityFinding({ capabilities }: Abilities, daemon: Overview | null): Finding {
+  const judge = (): Judged => {
+    if (capabilities === null)
+      return note(
+        "capabilities",
+        "not looked at: /proc/self/status cannot be read",
+        "mount -t proc proc /proc",
+      );
+    const { pid, held } = capabilities;
+    const whose = pid === daemon?.pid ? `the running switch (process ${pid})` : "this process";
+    const lacking = CAPABILITIES.filter((name) => !held.includes(name));
+    const holds = held.length === 0 ? "" : `holds ${held.join(", ")}`;
+    if (lacking.length === 0) return ok("capabilities", `${whose} ${holds}`);
+    const lacks = lacking.map((name) => `${name} (${CAPABILITY_USES[name]})`).join(", ");
+    const remedy =
+      `run it as root, or with 'AmbientCapabilities=${CAPABILITIES.join(" ")}' in a systemd unit, as ` +
+      "contrib/systemd/vxswitch.service has it";
+    return note("capabilities", `${whose} lacks ${lacks}${holds && `; it ${holds}`}`, remedy);
+  };
+  return { ...judge(), needed_for: "TAP ports, io: ring, packet sockets" };
 }
 
 /** A port that the running switch itself holds is where it should be. */

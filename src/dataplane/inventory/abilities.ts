@@ -4,6 +4,7 @@ import { availableParallelism, release } from "node:os";
 import * as probe from "../io/probe.ts";
 import { SOCKET_BUFFER_BYTES } from "../limits.ts";
 import { SystemError } from "../system-error.ts";
+import { type Capabilities, readCapabilities } from "./capabilities.ts";
 import {
   type Fault,
   optionFault,
@@ -26,6 +27,8 @@ export interface Abilities {
   readonly kernel: string;
   readonly nodeVersion: string;
   readonly processors: number;
+  /** Of the daemon or of this process; null = unknown. */
+  readonly capabilities: Capabilities | null;
   readonly addon: Attempt;
   readonly udpPort: { readonly port: number; readonly attempt: Attempt; readonly holder: Holder | null };
   /** Receive queue of a UDP socket. */
@@ -49,8 +52,8 @@ export interface Abilities {
   readonly trains: Attempt;
 }
 
-/** Tries everything; opens nothing that stays. `port` is the UDP port to look at. */
-export function probeAbilities(port: number): Abilities {
+/** Tries everything; opens nothing that stays. `port` is the UDP port to look at; a daemon's capabilities count if one runs. */
+export function probeAbilities(port: number, daemonPid: number | null): Abilities {
   const addon = attempt(probe.tryAddon, addonFault);
   const withAddon = (work: () => void, fault: (error: unknown) => Fault): Attempt =>
     addon === null ? attempt(work, fault) : untried("the addon", addon);
@@ -66,6 +69,7 @@ export function probeAbilities(port: number): Abilities {
     kernel: release(),
     nodeVersion: process.versions.node,
     processors: availableParallelism(),
+    capabilities: readCapabilities(daemonPid),
     addon,
     udpPort: { port, attempt: udpPort, holder: udpPort === null ? null : udpPortHolder(port) },
     receiveBuffer: {

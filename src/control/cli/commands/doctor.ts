@@ -36,7 +36,7 @@ export function registerDoctor(program: Command, io: Io): void {
       const overview = running?.overview ?? null;
       const dstport = config?.underlay.dstport ?? VXLAN_DSTPORT_DEFAULT;
       const sections = [
-        machineFindings(await io.abilities(dstport), overview),
+        machineFindings(await io.abilities(dstport, overview?.pid ?? null), overview),
         config === null ? [] : underlayFindings(config, await io.host(hostQuestion(config)), overview),
         overview === null ? [] : runningFindings(overview),
       ];
