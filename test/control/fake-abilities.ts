@@ -1,4 +1,5 @@
 // A machine that has everything, for tests to take away from.
+import type { DeviceFacts } from "../../src/control/doctor/devices.ts";
 import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
 
 const MEBIBYTE = 1 << 20;
@@ -24,4 +25,22 @@ export const EVERYTHING: Abilities = {
   ring: null,
   tunnel: null,
   trains: null,
+};
+
+const ON = { active: true, fixed: false, requested: true };
+
+/** And the device by which its datagrams come and go. */
+export const CARD: DeviceFacts = {
+  device: "eth0",
+  kind: null,
+  queuesWithRps: [true, true],
+  features: {
+    "tx-checksumming": { active: true, fixed: null, requested: null },
+    "tx-checksum-ip-generic": ON,
+    "tx-checksum-ipv4": { active: false, fixed: true, requested: false },
+    "tx-checksum-ipv6": { active: false, fixed: true, requested: false },
+    "generic-receive-offload": ON,
+    "tx-udp_tnl-segmentation": ON,
+  },
+  featuresWhy: "",
 };

@@ -8,7 +8,7 @@ import type { Io } from "../../src/control/cli/io.ts";
 import { runCli } from "../../src/control/cli/program.ts";
 import type { HostFacts, HostQuestion } from "../../src/control/doctor/host.ts";
 import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
-import { EVERYTHING } from "./fake-abilities.ts";
+import { CARD, EVERYTHING } from "./fake-abilities.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
 
 export interface Result {
@@ -33,11 +33,13 @@ export class Harness {
   readonly dataplane = new FakeDataplane();
   /** What the machine is to have, for `doctor`. */
   abilities: Abilities = EVERYTHING;
-  /** What the host is to say, for `doctor`: routes to all by eth0, and no rule of a firewall. */
+  /** What the host is to say, for `doctor`: routes to all by eth0, which lacks nothing, and no rule of a firewall. */
   host: (question: HostQuestion) => HostFacts = ({ ways }) => ({
     routes: ways.map(({ remote }) => ({ remote, device: "eth0", mtuBytes: 1500, why: "" })),
     dropRules: [],
     firewallWhy: "",
+    devices: [CARD],
+    processors: [0, 1, 2, 3],
   });
   /** More of what the program finds in its environment. */
   env: Readonly<Record<string, string | undefined>> = {};

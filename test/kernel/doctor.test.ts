@@ -1,7 +1,7 @@
 // What `vxswitch doctor` finds on this very machine, with all privileges and without; and a switch that insists on the
 // ring, or does not, where there can be none.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { release, tmpdir } from "node:os";
+import { availableParallelism, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../src/control/doctor/finding.ts";
@@ -9,7 +9,7 @@ import { configText, labConfig } from "../../src/control/lab/config.ts";
 import type { Lab } from "../../src/control/lab/lab.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
 import { SwitchProcess, switchFiles } from "../../src/control/lab/switch-process.ts";
-import { KernelLab, network, PROGRAM } from "./harness/kernel-lab.ts";
+import { KernelLab, network, OWN_LEG, PROGRAM } from "./harness/kernel-lab.ts";
 
 /** CAP_SYS_ADMIN implies CAP_BPF. */
 const WITHOUT_BPF = ["setpriv", "--bounding-set", "-bpf,-sys_admin"];
@@ -127,9 +127,62 @@ describe("the machine", () => {
     // Who waits at a terminal sees how far it is; a pipe has data and words alone.
     const command = `${process.execPath} ${PROGRAM} --socket ${NO_SOCKET} doctor --config ${file}`;
     const terminal = ["-u", "CI", "TERM=xterm", "script", "-qec", command, "/dev/null"];
-    expect(await lab.test.run("env", terminal)).toContain("\r\x1b[K[1/3] route to 10.122.0.22, 0 s");
-    expect(stderr).not.toContain("[1/3]");
+    expect(await lab.test.run("env", terminal)).toContain("\r\x1b[K[1/4] route to 10.122.0.22, 0 s");
+    expect(stderr).not.toContain("[1/4]");
   });
+
+  /** Of remotes, each by a port of its own. */
+  function configured(remotes: readonly string[], workers = 1): string[] {
+    const file = join(directory, "vxswitch.yaml");
+    const ports = remotes.map((remote, index) => `p${index}: { type: vxlan, vni: 1, remote: ${remote} }`);
+    const bridges = `bridges: { br0: { ports: { ${ports.join(", ")} } } }`;
+    writeFileSync(file, `underlay: { workers: ${workers} }\n${bridges}\n`);
+    return ["--config", file];
+  }
+
+  /** A device of which GRO is on by itself, which a veth's is not. */
+  async function addBridge(): Promise<void> {
+    await lab.test.ip("link", "add", "wan0", "type", "bridge");
+    await lab.test.ip("address", "add", "198.51.100.1/24", "dev", "wan0");
+    await lab.test.ip("link", "set", "wan0", "up");
+  }
+
+  test("whose devices take frames one by one is noted, and the remedies work", async () => {
+    await addBridge();
+    const config = configured(["10.122.0.22", "198.51.100.2", OWN_LEG.underlay]);
+    // As an ordinary user has it, without the directory where Debian keeps ethtool.
+    const look = async () => (await doctor(lab, ["env", "PATH=/usr/bin:/bin"], undefined, config)).findings;
+    const offloads = ["offloads eth0", "offloads wan0"];
+    const usual = await look();
+    const looked = Array.from(usual.keys()).filter((check) => /^(offloads|rps)/.test(check));
+    expect(looked.filter((check) => !/ (eth0|wan0)$/.test(check))).toEqual([]);
+    for (const check of offloads) expect(usual.get(check), check).toMatchObject({ state: "ok" });
+    expect(usual.get("offloads eth0")?.evidence).toContain("generic-receive-offload off, as a veth has it");
+    await lab.test.run("ethtool", ["-K", "eth0", "gro", "off", "tx", "off"]);
+    await lab.test.run("ethtool", ["-K", "wan0", "gro", "off"]);
+    const without = await look();
+    expect(without.get("offloads eth0")).toMatchObject({ state: "note", remedy: "ethtool -K eth0 tx on" });
+    expect(without.get("offloads wan0")).toMatchObject({ state: "note", remedy: "ethtool -K wan0 gro on" });
+    for (const check of offloads) await lab.test.run("sh", ["-c", without.get(check)?.remedy ?? ""]);
+    const remedied = await look();
+    for (const check of offloads) expect(remedied.get(check), check).toMatchObject({ state: "ok" });
+  });
+
+  test.skipIf(inUserNamespace() || availableParallelism() === 1)(
+    "with fewer receive queues than forwarding threads is noted, and RPS is what the remedy sets",
+    async () => {
+      await addBridge();
+      const config = configured(["198.51.100.2"], 2);
+      const before = (await doctor(lab, [], undefined, config)).findings.get("rps wan0");
+      expect(before).toMatchObject({
+        state: "note",
+        evidence: expect.stringContaining("1 receive queue, RPS off, for 2 forwarding threads"),
+      });
+      await lab.test.run("sh", ["-c", before?.remedy ?? ""]);
+      const after = (await doctor(lab, [], undefined, config)).findings.get("rps wan0");
+      expect(after).toMatchObject({ state: "ok", evidence: "1 receive queue, RPS on" });
+    },
+  );
 
   test("that can have no ring is told so in one sentence by a switch that insists on it", async () => {
     const files = switchFiles(directory);

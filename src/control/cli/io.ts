@@ -21,7 +21,7 @@ export interface Io {
   readonly open: OpenDataplane;
   /** What this machine lets a switch have, found out by trying; looks at this UDP port, and at the daemon's process. */
   abilities(port: number, daemonPid: number | null): Promise<Abilities>;
-  /** What the host says of routes and its firewall. */
+  /** What the host says of routes, their devices and its firewall. */
   host(question: HostQuestion): Promise<HostFacts>;
 }
 

@@ -1,9 +1,9 @@
-// What `vxswitch doctor` reads from the host beside what it tries: routes to the remotes and rules of the firewall, asked of the
-// tools that an operator would ask. Changes nothing, sends nothing.
+// What `vxswitch doctor` reads from the host beside what it tries: routes to the remotes, their devices, and rules of the firewall,
+// asked of the tools that an operator would ask. Changes nothing, sends nothing.
 import { readFileSync } from "node:fs";
-import { outcome } from "../lab/command.ts";
 import { Progress } from "../progress.ts";
-import { Refusal } from "../refusal.ts";
+import { ask } from "./ask.ts";
+import { type DeviceFacts, onlineProcessors, readDevices } from "./devices.ts";
 import { type DropRule, iptablesDropRules, nftDropRules } from "./firewall.ts";
 
 /** One way to a VTEP. */
@@ -22,6 +22,10 @@ export interface HostFacts {
   readonly dropRules: readonly DropRule[];
   /** Why the firewall could not be read; "" if it was. */
   readonly firewallWhy: string;
+  /** Those by which the routes lead. */
+  readonly devices: readonly DeviceFacts[];
+  /** The numbers of those that are at work. */
+  readonly processors: readonly number[];
 }
 
 /** What is asked for. */
@@ -32,15 +36,18 @@ export interface HostQuestion {
 
 /** One after the other: this is no reason to start many processes at once. */
 export async function readHost(question: HostQuestion): Promise<HostFacts> {
-  const progress = new Progress(question.ways.length + 1);
+  const progress = new Progress(question.ways.length + 2);
   try {
     const routes: Route[] = [];
     for (const way of question.ways) {
       progress.step(`route to ${way.remote}`);
       routes.push(await routeTo(way));
     }
+    progress.step("devices");
+    const devices = await readDevices(routes.flatMap(({ device }) => device ?? []));
     progress.step("firewall");
-    return { routes, ...(await readFirewall(question.dstports)) };
+    const firewall = await readFirewall(question.dstports);
+    return { routes, devices, processors: onlineProcessors(), ...firewall };
   } finally {
     progress.end();
   }
@@ -77,15 +84,4 @@ async function readFirewall(ports: readonly number[]): Promise<Pick<HostFacts, "
   if (texts.length === 0) return { dropRules: [], firewallWhy: nft.why };
   const dropRules = ports.flatMap((port) => texts.flatMap((text) => iptablesDropRules(text, port)));
   return { dropRules, firewallWhy: "" };
-}
-
-/** What a program prints, or why it does not. */
-async function ask(program: string, ...args: string[]): Promise<string | { why: string }> {
-  try {
-    const { code, stdout, stderr } = await outcome(program, args);
-    return code === 0 ? stdout : { why: `${program}: ${stderr.trim().split("\n")[0]}` };
-  } catch (error) {
-    if (error instanceof Refusal) return { why: `${program} is not installed` };
-    throw error;
-  }
 }

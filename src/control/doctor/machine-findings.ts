@@ -5,6 +5,7 @@ import { CAPABILITIES, type Capability } from "../../dataplane/inventory/capabil
 import { isNodeTooOld, NODE_MIN_TEXT } from "../node-version.ts";
 import type { Overview } from "../server/views.ts";
 import { type Finding, FORWARDING, type Judged, note, ok, problem, warning } from "./finding.ts";
+import { isBelow } from "./kernel-release.ts";
 
 const RING = "io: ring";
 
@@ -68,11 +69,6 @@ function kernelFinding({ kernel }: Abilities): Finding {
     return ok("kernel", evidence);
   };
   return { ...judge(), needed_for: FORWARDING };
-}
-
-function isBelow(release: string, [major, minor]: readonly [number, number]): boolean {
-  const [ownMajor = 0, ownMinor = 0] = release.split(/[.-]/).map(Number);
-  return ownMajor < major || (ownMajor === major && ownMinor < minor);
 }
 
 function nodeFinding({ nodeVersion }: Abilities): Finding {

@@ -1,6 +1,7 @@
 // `vxswitch doctor`: what this machine offers and lacks, how it suits a configuration, and, where a switch runs, how it
 // fares; each with the remedy.
 import type { Command } from "commander";
+import type { Abilities } from "../../../dataplane/inventory/abilities.ts";
 import { VXLAN_DSTPORT_DEFAULT } from "../../config/limits.ts";
 import type { Config } from "../../config/schema.ts";
 import { type Finding, FORWARDING, findingCells } from "../../doctor/finding.ts";
@@ -31,18 +32,33 @@ export function registerDoctor(program: Command, io: Io): void {
     .action(async (options: { config?: string; json?: boolean }, command: Command) => {
       const running = await askDaemon(command, io);
       const { loadConfig } = await import("../../config/file.ts");
-      const { hostQuestion, underlayFindings } = await import("../../doctor/underlay-findings.ts");
       const config = running?.config ?? (options.config === undefined ? null : loadConfig(options.config));
       const overview = running?.overview ?? null;
       const dstport = config?.underlay.dstport ?? VXLAN_DSTPORT_DEFAULT;
+      const abilities = await io.abilities(dstport, overview?.pid ?? null);
       const sections = [
-        machineFindings(await io.abilities(dstport, overview?.pid ?? null), overview),
-        config === null ? [] : underlayFindings(config, await io.host(hostQuestion(config)), overview),
+        machineFindings(abilities, overview),
+        config === null ? [] : await hostFindings(config, abilities, overview, io),
         overview === null ? [] : runningFindings(overview),
       ];
       io.out(options.json ? `${JSON.stringify(sections.flat(), null, 2)}\n` : text(sections));
       expectForwarding(sections[0] ?? []);
     });
+}
+
+/** How the host suits a configuration. */
+async function hostFindings(
+  config: Config,
+  { kernel }: Abilities,
+  daemon: Overview | null,
+  io: Io,
+): Promise<Finding[]> {
+  const { hostQuestion, underlayFindings } = await import("../../doctor/underlay-findings.ts");
+  const { deviceFindings } = await import("../../doctor/device-findings.ts");
+  const host = await io.host(hostQuestion(config));
+  const workers = daemon?.workers.length ?? config.underlay.workers;
+  const load = { kernel, processors: host.processors, workers, daemon };
+  return [...underlayFindings(config, host, daemon), ...deviceFindings(host.devices, load)];
 }
 
 /** The running switch and its configuration, or null and a word on why there is none. */
