@@ -295,6 +295,7 @@ class ThreadedDataplane implements Dataplane {
       ports: this.ports,
       mirrors: this.mirrors,
       memory: this.workers.memory,
+      workers: this.workers.count,
       fdbs: Array.from(this.bridges.all(), ({ memory }) => memory[0]),
       commands: commandsFor(this.allCommands(), 0),
     };

@@ -47,10 +47,11 @@ import type { SharedMemory } from "../../src/dataplane/tables.ts";
 import type { TraceAnswer } from "../../src/dataplane/trace/answer.ts";
 import { takeImage } from "../../src/dataplane/trace/image.ts";
 import type { TraceNames } from "../../src/dataplane/trace/names.ts";
+import { type DownPort, SPARE_DEVICE, withPortUp } from "../../src/dataplane/trace/port-up.ts";
 import { trace } from "../../src/dataplane/trace/trace.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { type FdbAddress, formatMac, parseFdbAddress } from "../../src/dataplane/wire/mac.ts";
-import { OVERHEAD_IPV4_BYTES } from "../../src/dataplane/wire/vxlan.ts";
+import { overheadBytes } from "../../src/dataplane/wire/vxlan.ts";
 import { type Arrival, arena, MemoryCapture, MemoryDevice, MemorySink } from "./memory-device.ts";
 import { vxlan } from "./packets.ts";
 
@@ -149,6 +150,8 @@ export class Lab {
   private readonly ports = new Map<string, LabPort>();
   /** Every port that ever was, for the account. */
   private readonly allPorts: LabPort[] = [];
+  /** Ports that are down. */
+  private readonly downs = new Map<string, DownPort>();
   private readonly underlays = new Map<string, MemoryDevice>();
   private readonly sinks = new Map<string, MemorySink>();
   private readonly reported = new Map<number, number>();
@@ -234,6 +237,8 @@ export class Lab {
   /** A port closes: the control thread writes its destination at once, then tells the engine. */
   bringDown(name: string): void {
     const port = this.port(name);
+    const { index, destination: source, ends } = port;
+    this.downs.set(name, { index, source, destinations: [source, ...ends.map((end) => end.destination)] });
     this.loseDevice(name);
     this.apply({ op: "del-port", port: port.index });
     this.apply(addPort(port, -1, null, false));
@@ -245,13 +250,15 @@ export class Lab {
   }
 
   bringUp(name: string): void {
+    this.downs.delete(name);
     const port = this.port(name);
     const { index, destination, device, ingress, ends, isGroup } = port;
+    const isIpv6 = ingress?.remote.includes(":") ?? false;
     for (const at of [destination, ...ends.map((end) => end.destination)]) {
       this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_DEVICE] = device.index;
       this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_PORT] = index;
       this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_MTU] = MTU_BYTES;
-      this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_OVERHEAD] = OVERHEAD_IPV4_BYTES;
+      this.destinations[(at << DESTINATION_SHIFT) + DESTINATION_OVERHEAD] = overheadBytes(isIpv6);
     }
     const wordsOf = (remote: string): Int32Array => parseAddress(remote).words;
     const from = ingress && { remote: isGroup ? ANYONE : wordsOf(ingress.remote), vni: ingress.vni };
@@ -365,15 +372,18 @@ export class Lab {
 
   // ---- what would happen to it
 
-  /** What a trace says of a frame that comes in at a port. */
-  trace(port: string, bytes: Buffer, vni?: number): TraceAnswer {
-    const { device, ingress } = this.port(port);
-    const remote = ingress && parseAddress(ingress.remote).words;
-    const datagram = ingress && { remote: ingress.remote, vni: vni ?? ingress.vni, dstport: 4789 };
+  /** What a trace says of a frame that comes in at a port, from its first VTEP with its VNI unless told otherwise. */
+  trace(port: string, bytes: Buffer, from: { remote?: string; vni?: number } = {}): TraceAnswer {
+    const down = this.downs.get(port);
+    const device = down === undefined ? this.port(port).device.index : SPARE_DEVICE;
+    const ingress = down === undefined ? this.port(port).ingress : null;
+    const datagram = ingress && { ...ingress, ...from, dstport: 4789 };
+    const remote = datagram && parseAddress(datagram.remote).words;
     const arrived = datagram ? vxlan(datagram.vni, bytes) : bytes;
+    const image = takeImage(this.memory, this.fdbMemories());
     return trace<MemoryDevice>({
-      image: takeImage(this.memory, this.fdbMemories()),
-      commands: this.told,
+      image,
+      commands: down ? withPortUp(this.told, image, down, new MemoryDevice(SPARE_DEVICE, false)) : this.told,
       traced: (make) => ({
         encapsulated: make.encapsulated,
         tellsOffloads: make.tellsOffloads,
@@ -385,7 +395,7 @@ export class Lab {
       names: this.names(),
       frame: bytes,
       datagram,
-      arrival: { device: device.index, remote, bytes: arrived },
+      arrival: { device, remote, bytes: arrived },
       nowSeconds: this.nowSeconds,
       nowUs: this.nowUs,
     });
@@ -409,7 +419,8 @@ export class Lab {
     return {
       port: (index) => {
         const { name, bridge } = this.allPorts[index - 1];
-        return { index, bridge: bridgeOf(bridge), name, reason: "", impairIn: null, impairOut: null };
+        const reason = this.downs.has(name) ? "its cable is cut" : "";
+        return { index, bridge: bridgeOf(bridge), name, reason, impairIn: null, impairOut: null };
       },
       end: (destination) => ({
         remote: remotes.get(destination) ?? null,

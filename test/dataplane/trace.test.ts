@@ -80,7 +80,7 @@ test("a trace says what then becomes of the frame, whatever came before, and cha
 
 test("a stranger's VTEP and a VNI that nobody joins are dropped at the underlay, as they then are", () => {
   const lab = new Lab({ ports: ["client1", "tap0"] });
-  const { drop, port, verdict } = lab.trace("client1", frame(), 77);
+  const { drop, port, verdict } = lab.trace("client1", frame(), { vni: 77 });
   expect([drop, port]).toEqual([{ port: null, reason: "vni_unknown" }, null]);
   expect(verdict).toContain("dropped at the underlay, vni_unknown");
 });

@@ -22,11 +22,17 @@ import { allocateLoops } from "../../src/dataplane/loops.ts";
 import { allocateMeters } from "../../src/dataplane/meters.ts";
 import { allocateNeighbours } from "../../src/dataplane/neighbours.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
+import type { CommonMemory } from "../../src/dataplane/tables.ts";
+import type { TraceAnswer } from "../../src/dataplane/trace/answer.ts";
+import { takeImage } from "../../src/dataplane/trace/image.ts";
+import { trace } from "../../src/dataplane/trace/trace.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
 import { formatMac } from "../../src/dataplane/wire/mac.ts";
 import { arena, MemoryDevice } from "./memory-device.ts";
 
 const BRIDGE = 0;
+
+type LabCommand = Command<MemoryDevice, never>;
 
 interface LabWorker {
   readonly memory: FdbMemory;
@@ -41,9 +47,16 @@ export class WorkersLab {
   nowSeconds = 1000;
   private readonly ports: readonly string[];
   private readonly ageingSeconds: number;
-  private readonly destinationsMemory = allocateDestinations();
-  private readonly destinations = new Int32Array(this.destinationsMemory);
-  private readonly meters = allocateMeters();
+  /** What all workers share. */
+  private readonly common: CommonMemory = {
+    destinations: allocateDestinations(),
+    vteps: allocateVteps(),
+    meters: allocateMeters(),
+    loops: allocateLoops(),
+    neighbours: allocateNeighbours(),
+    listeners: allocateListeners(),
+  };
+  private readonly destinations = new Int32Array(this.common.destinations);
   private readonly learning: ReturnType<typeof allocateLearning>;
   private readonly workers: LabWorker[];
 
@@ -77,6 +90,33 @@ export class WorkersLab {
     for (let count = device.receive(); count > 0; count = device.receive())
       engine.forwarder.forward(device.index, count);
     engine.wakeOthers();
+  }
+
+  /** What a trace of a bare frame says that begins with the state of a worker. */
+  trace(worker: number, port: string, bytes: Buffer): TraceAnswer {
+    const { memory, devices } = this.workers[worker];
+    const name = (index: number): string => this.ports[index - 1];
+    const [unimpaired, bare] = [
+      { bridge: "br0", reason: "", impairIn: null, impairOut: null },
+      { remote: null, vni: null, mtuBytes: 1500, sourcePort: () => null },
+    ];
+    return trace<MemoryDevice>({
+      image: takeImage(this.common, [memory]),
+      commands: this.commands({ memory, devices }),
+      traced: () => ({ encapsulated: false, tellsOffloads: true, refuses: () => 0 }),
+      names: {
+        port: (index) => ({ ...unimpaired, index, name: name(index) }),
+        end: () => bare,
+        mirror: () => {
+          throw new Error("this lab has no mirrors");
+        },
+      },
+      frame: bytes,
+      datagram: null,
+      arrival: { device: this.ports.indexOf(port), remote: null, bytes },
+      nowSeconds: this.nowSeconds,
+      nowUs: 0,
+    });
   }
 
   hear(worker: number): void {
@@ -153,43 +193,27 @@ export class WorkersLab {
         throw new Error("this lab has no mirrors");
       },
     };
-    const shared = {
-      counters,
-      destinations: this.destinationsMemory,
-      vteps: allocateVteps(),
-      meters: this.meters,
-      loops: allocateLoops(),
-      neighbours: allocateNeighbours(),
-      listeners: allocateListeners(),
-      hostNews: allocateHostNews(),
-    };
-    const engine = new Engine<MemoryDevice, never>(
-      { ...shared, dropRecords: allocateDropRecords() },
-      arena,
-      host,
-      learning,
-    );
+    const own = { counters, hostNews: allocateHostNews(), dropRecords: allocateDropRecords() };
+    const engine = new Engine<MemoryDevice, never>({ ...this.common, ...own }, arena, host, learning);
     engine.tick(this.nowSeconds);
-    engine.apply({
-      op: "set-bridge",
-      memory,
-      options: {
-        ageingSeconds: this.ageingSeconds,
-        forwardsBpdu: true,
-        guardsLoops: false,
-        snoopsMulticast: false,
-      },
-    });
-    devices.forEach((device, index) => {
-      engine.apply({ op: "add-device", device: index, make: device, fallback: index });
-      engine.apply(portCommand(index));
-    });
+    for (const command of this.commands({ memory, devices })) engine.apply(command);
     return engine;
+  }
+
+  /** All that a worker is told when it begins. */
+  private commands({ memory, devices }: Pick<LabWorker, "memory" | "devices">): LabCommand[] {
+    const { ageingSeconds } = this;
+    const options = { ageingSeconds, forwardsBpdu: true, guardsLoops: false, snoopsMulticast: false };
+    const ports = devices.flatMap((device, index): LabCommand[] => [
+      { op: "add-device", device: index, make: device, fallback: index },
+      portCommand(index),
+    ]);
+    return [{ op: "set-bridge", memory, options }, ...ports];
   }
 }
 
 /** A port, its destination and its device have one number, but that ports begin with 1. */
-function portCommand(index: number): Command<MemoryDevice, never> {
+function portCommand(index: number): LabCommand {
   const place = { bridge: BRIDGE, port: index + 1, destination: index, device: index };
   const usual = { policy: OPEN_POLICY, bound: [], isQuarantined: false, hasManyEnds: false };
   return { op: "add-port", ...place, ...usual, ingress: null };

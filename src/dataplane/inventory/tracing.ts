@@ -11,7 +11,6 @@ import {
 import { Drop } from "../drop-reason.ts";
 import type { FdbMemory } from "../fdb/fdb.ts";
 import { checkBare, checkDatagram } from "../io/transmit-check.ts";
-import { DEVICES_MAX } from "../limits.ts";
 import type { VxlanPortSpec } from "../spec.ts";
 import type { CommonMemory } from "../tables.ts";
 import type { DeviceMake, WorkerCommand } from "../threads/forwarding-worker.ts";
@@ -19,17 +18,16 @@ import type { TraceAnswer, TraceQuestion } from "../trace/answer.ts";
 import { TraceRefusal } from "../trace/answer.ts";
 import { takeImage } from "../trace/image.ts";
 import type { TraceNames } from "../trace/names.ts";
+import { type DownPort, SPARE_DEVICE, withPortUp } from "../trace/port-up.ts";
 import type { TracedDevice } from "../trace/replica.ts";
 import type { TracedDatagram } from "../trace/scene.ts";
 import { checkFrame, trace } from "../trace/trace.ts";
 import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../wire/vxlan.ts";
 import type { Mirrors } from "./mirrors.ts";
-import { deviceOf, isHub, type Port } from "./port.ts";
+import { deviceOf, type End, isHub, type Port } from "./port.ts";
 import type { Ports } from "./ports.ts";
 import type { Underlay } from "./underlays.ts";
 
-/** Of a port that has none, being down: no other device has this index. */
-const SPARE_DEVICE = DEVICES_MAX - 1;
 const ETHERNET_HEADER_BYTES = 14;
 
 /** How the first worker makes a device; null = a port that is down, as if it were up. */
@@ -39,6 +37,8 @@ export interface RunningState {
   readonly ports: Ports;
   readonly mirrors: Mirrors;
   readonly memory: CommonMemory;
+  /** How many forwarding threads there are. */
+  readonly workers: number;
   /** Of the first worker, by bridge. */
   readonly fdbs: readonly FdbMemory[];
   /** What the first worker would be told if it began anew. */
@@ -51,8 +51,8 @@ interface Place {
   readonly datagram: TracedDatagram | null;
   /** Indices of the bridges that the frame may come to. */
   readonly bridges: readonly number[];
-  /** Down, and to be taken for up. */
-  readonly down: Port | null;
+  /** To be taken for up. */
+  readonly down: DownPort | null;
 }
 
 /** What the running switch would do; throws a TraceRefusal if the question makes no sense. */
@@ -62,12 +62,12 @@ export function traceRunning(state: RunningState, question: TraceQuestion): Trac
   const { device, remote, datagram, bridges, down } =
     question.port === null ? placeOfDatagram(state, question) : placeOfPort(state, question);
   const nowMs = monotonicMs();
+  const fdbs = state.fdbs.filter(({ bridge }) => bridges.includes(bridge));
+  const image = takeImage(state.memory, fdbs);
   return trace<Make>({
-    image: takeImage(
-      state.memory,
-      state.fdbs.filter(({ bridge }) => bridges.includes(bridge)),
-    ),
-    commands: down === null ? state.commands : withPortUp(state.commands, down),
+    image,
+    commands:
+      down === null ? state.commands : withPortUp<Make, unknown, unknown>(state.commands, image, down, null),
     traced: (make) => tracedDevice(state, make),
     names: namesOf(state),
     frame,
@@ -94,15 +94,23 @@ function placeOfPort({ ports }: RunningState, { bridge, port: name, remote }: Po
       `${name} is a hub: name the port of a VTEP, or say from which VTEP with from ADDRESS vni N`,
     );
   const bare = { remote: null, datagram: null, bridges };
-  if (port.opened === null) return { ...bare, device: SPARE_DEVICE, down: port };
-  if (port.spec.type === "tap") {
-    if (remote !== null) throw new TraceRefusal(`${name} is a TAP: no VTEP sends there`);
-    return { ...bare, device: deviceOf(port), down: null };
-  }
+  if (port.spec.type === "tap" && remote !== null)
+    throw new TraceRefusal(`${name} is a TAP: no VTEP sends there`);
+  if (port.opened === null) return { ...bare, device: SPARE_DEVICE, down: downPort(port, remote) };
+  if (port.spec.type === "tap") return { ...bare, device: deviceOf(port), down: null };
   const from = senderOf(port, remote);
   const { vni, dstport } = port.spec;
   const datagram = { remote: formatAddress(from.words), vni, dstport };
   return { device: deviceOf(port), remote: from, datagram, bridges, down: null };
+}
+
+/** Its first VTEP, or its group, stands for whoever sends unless it is said. */
+function downPort(port: Port, remote: string | null): DownPort {
+  const { index, ends } = port;
+  const from = remote === null ? null : senderOf(port, remote);
+  const isFrom = ({ remote: address }: End) => from !== null && address !== null && isSame(address, from);
+  const { destination: source } = ends.find(isFrom) ?? ends[0];
+  return { index, source, destinations: ends.map(({ destination }) => destination) };
 }
 
 /** Which of the VTEPs of a port sends. */
@@ -158,18 +166,6 @@ function isSame(one: Address, other: Address): boolean {
   return one.words.every((word, i) => word === other.words[i]);
 }
 
-/** Bare frames come in at it by a device that nobody else has. */
-function withPortUp(commands: readonly WorkerCommand[], { index }: Port) {
-  return [
-    { op: "add-device", device: SPARE_DEVICE, make: null, fallback: SPARE_DEVICE } as const,
-    ...commands.map((command) =>
-      command.op === "add-port" && command.port === index
-        ? { ...command, device: SPARE_DEVICE, ingress: null }
-        : command,
-    ),
-  ];
-}
-
 function withHeader(vni: number, frame: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(VXLAN_HEADER_BYTES + frame.length);
   bytes[0] = VXLAN_FLAG_VNI;
@@ -180,7 +176,7 @@ function withHeader(vni: number, frame: Uint8Array): Uint8Array {
 
 function tracedDevice({ ports, memory }: RunningState, make: Make): TracedDevice {
   const destinations = new Int32Array(memory.destinations);
-  if (make === null) return { encapsulated: false, tellsOffloads: false, refuses: () => Drop.port_down };
+  if (make === null) return { encapsulated: false, tellsOffloads: false, refuses: () => 0 };
   if (make.type === "tap") {
     const frameMaxBytes = make.mtuBytes + ETHERNET_HEADER_BYTES;
     const refuses = (row: Int32Array, bytes: Uint8Array): number => checkBare(row, bytes, frameMaxBytes);
@@ -199,7 +195,7 @@ function tracedDevice({ ports, memory }: RunningState, make: Make): TracedDevice
   };
 }
 
-function namesOf({ ports, mirrors, memory, commands }: RunningState): TraceNames {
+function namesOf({ ports, mirrors, memory, workers, commands }: RunningState): TraceNames {
   const destinations = new Int32Array(memory.destinations);
   const byIndex = new Map(Array.from(ports.all(), (port) => [port.index, port]));
   const mirrorsByIndex = new Map(Array.from(mirrors.all(), (mirror) => [mirror.index, mirror.spec]));
@@ -224,7 +220,8 @@ function namesOf({ ports, mirrors, memory, commands }: RunningState): TraceNames
         remote: end?.remote ? formatAddress(end.remote.words) : null,
         vni: port?.spec.type === "vxlan" ? port.spec.vni : null,
         mtuBytes: destinations[(destination << DESTINATION_SHIFT) + DESTINATION_MTU],
-        sourcePort: (flow) => (lent ? lent[(flow >>> 0) % lent.length] : null),
+        // Each thread has source ports of its own, and which one receives a frame the kernel decides.
+        sourcePort: (flow) => (lent && workers === 1 ? lent[(flow >>> 0) % lent.length] : null),
       };
     },
     mirror: (index) => mirrorsByIndex.get(index) as { name: string; sampleEvery: number },

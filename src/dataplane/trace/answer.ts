@@ -49,7 +49,7 @@ export interface TraceCopyRow {
   /** Of the tag that it leaves with, null = untagged. */
   readonly vlan: number | null;
   readonly bytes: number;
-  /** Outer UDP source port. */
+  /** Outer UDP source port; null for a TAP, and where it is not known before: of several threads each has its own. */
   readonly sourcePort: number | null;
   /** Why it does not leave, null = it does. */
   readonly drop: DropReasonName | null;

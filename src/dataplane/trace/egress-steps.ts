@@ -127,7 +127,8 @@ function barText(scene: Scene, port: number): string {
     return "it takes no broadcasts (bcast_flood: false)";
   if (isMulticast(target) && !isBroadcast(target, targetLow) && (bits & POLICY_NO_MCAST_FLOOD) !== 0)
     return "it takes no multicasts (mcast_flood: false)";
-  if ((bits & POLICY_NEIGH_SUPPRESS) !== 0) return "who is asked for is known (neigh_suppress: true)";
+  if ((bits & POLICY_NEIGH_SUPPRESS) !== 0 && scene.isQuestion)
+    return "who is asked for is known (neigh_suppress: true)";
   return "nobody behind it listens to the group (mcast_snooping: true)";
 }
 
@@ -137,10 +138,8 @@ function copyText(scene: Scene, copy: TracedCopy): string {
   const { name, impairOut } = scene.names.port(scene.portOf(destination));
   const { mtuBytes } = scene.names.end(destination);
   const tag = vlan === null ? "untagged" : `tagged ${vlan}`;
-  const way =
-    remote === null
-      ? `MTU ${mtuBytes}`
-      : `to ${remote} in VNI ${vni} from UDP port ${sourcePort}, path MTU ${mtuBytes}`;
+  const from = sourcePort === null ? "" : ` from UDP port ${sourcePort}`;
+  const way = remote === null ? `MTU ${mtuBytes}` : `to ${remote} in VNI ${vni}${from}, path MTU ${mtuBytes}`;
   const cable = impairOut === null || refusal !== 0 ? "" : `; ${scene.cableText(impairOut)}`;
   return `${name}: ${bytes} bytes, ${tag}, ${way}${drop === null ? cable : `: ${sentenceOf(drop)}`}`;
 }

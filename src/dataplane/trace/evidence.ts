@@ -74,13 +74,14 @@ export function readEvidence(replica: Replica<never>, image: Image): Evidence {
   const memory = image.fdbs.get(bridge);
   const before = memory && new Fdb(memory, destinations, new Float64Array(0));
   const isCounted = (at: number): boolean => counters[at] > 0;
-  const drops = dropsIn(counters);
+  const unexplained = unexplainedOf(dropsIn(counters), replica.copies, destinations);
   return {
     port,
     source,
-    drop: copies.length > 0 ? null : (drops.find(({ port: at }) => at === (port ?? UNDERLAY_PORT)) ?? null),
+    drop:
+      copies.length > 0 ? null : (unexplained.find(({ port: at }) => at === (port ?? UNDERLAY_PORT)) ?? null),
     copies,
-    lost: lostOf(drops, replica.copies, destinations, port),
+    lost: lostOf(unexplained, port),
     answers: replica.copies.filter(({ row }) => row[FRAME_PORT] !== port),
     mirrors: Array.from(new Set(replica.offers.map(({ mirror }) => mirror))),
     isClamped: Array.from({ length: PORTS_MAX }, (_, at) => portCounter(at) + MSS_CLAMPED).some(isCounted),
@@ -114,13 +115,12 @@ function dropsIn(counters: Float64Array): CountedDrop[] {
   return drops;
 }
 
-/** What was dropped at other ports and no device has refused. */
-function lostOf(
+/** Without those of copies and answers that a device has refused, which are told with these. */
+function unexplainedOf(
   drops: readonly CountedDrop[],
   copies: readonly TracedCopy[],
   destinations: Int32Array,
-  ingress: number | null,
-): LostCopy[] {
+): CountedDrop[] {
   const refused = (port: number, reason: string): number =>
     copies.filter(
       ({ destination, refusal }) =>
@@ -129,8 +129,13 @@ function lostOf(
         destinations[(destination << DESTINATION_SHIFT) + DESTINATION_PORT] === port,
     ).length;
   return drops
+    .map(({ port, reason, count }) => ({ port, reason, count: count - refused(port, reason) }))
+    .filter(({ count }) => count > 0);
+}
+
+/** What was dropped at other ports than where the frame came in. */
+function lostOf(drops: readonly CountedDrop[], ingress: number | null): LostCopy[] {
+  return drops
     .filter(({ port }) => port !== UNDERLAY_PORT && port !== ingress)
-    .flatMap(({ port, reason, count }) =>
-      Array.from({ length: count - refused(port, reason) }, () => ({ port, reason })),
-    );
+    .flatMap(({ port, reason, count }) => Array.from({ length: count }, () => ({ port, reason })));
 }

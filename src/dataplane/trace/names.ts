@@ -17,7 +17,7 @@ export interface TraceEnd {
   readonly remote: string | null;
   readonly vni: number | null;
   readonly mtuBytes: number;
-  /** The outer UDP source port of a flow; null for a TAP. */
+  /** The outer UDP source port of a flow; null for a TAP, and where it is not known before. */
   sourcePort(flow: number): number | null;
 }
 

@@ -8,6 +8,7 @@ import { Meters } from "../meters.ts";
 import { REFUSED } from "../port-vlans.ts";
 import { createInnerReader } from "../stages/inner.ts";
 import type { Tables } from "../tables.ts";
+import { createNeighbourReader, NO_MESSAGE } from "../wire/arp-nd.ts";
 import { type Evidence, readEvidence } from "./evidence.ts";
 import type { Image } from "./image.ts";
 import { impairmentText, type TraceNames } from "./names.ts";
@@ -72,6 +73,15 @@ export class Scene {
     const { ethernetHeader } = createInnerReader(this.tables, view);
     const vid = ethernetHeader(0, this.frame.length) >>> 16;
     return this.vlansAreUsed && vlans.classify(this.evidence.port as number, vid) === REFUSED;
+  }
+
+  /** It asks for somebody's hardware address (ARP, ND). */
+  get isQuestion(): boolean {
+    const view = new DataView(this.frame.buffer, this.frame.byteOffset, this.frame.length);
+    const { length } = this.frame;
+    const headerBytes = createInnerReader(this.tables, view).ethernetHeader(0, length) & 0xffff;
+    const { message, read } = createNeighbourReader(view);
+    return read(0, length, headerBytes) !== NO_MESSAGE && message.askedAt !== 0;
   }
 
   portOf(destination: number): number {
