@@ -1,9 +1,9 @@
 // A plan for people: what `apply --dry-run` prints. `+` arrives, `-` leaves, `~` changes in place, one thing a line.
 import type { Impairment } from "../dataplane/cables/impairment.ts";
+import { impairmentText, impairmentWords } from "../dataplane/cables/impairment-words.ts";
 import type { BridgeSpec, Change, MirrorSpec, PortSpec, VxlanPortSpec } from "../dataplane/spec.ts";
 import { EMPTY_SWITCH, type SwitchSpec } from "./config/specs.ts";
 import { boundAddressText } from "./config/values.ts";
-import { impairmentText, impairmentWords } from "./impairment-words.ts";
 import { keyOf } from "./key.ts";
 import { outerWords, unusualOuter } from "./outer-words.ts";
 import { policyWords, unusualPolicy } from "./policy-words.ts";

@@ -46,7 +46,7 @@ import { OPEN_POLICY, type PortPolicy } from "../../src/dataplane/policy.ts";
 import type { SharedMemory } from "../../src/dataplane/tables.ts";
 import type { TraceAnswer } from "../../src/dataplane/trace/answer.ts";
 import { takeImage } from "../../src/dataplane/trace/image.ts";
-import type { TraceNames } from "../../src/dataplane/trace/names.ts";
+import type { TraceNames, TracePort } from "../../src/dataplane/trace/names.ts";
 import { type DownPort, SPARE_DEVICE, withPortUp } from "../../src/dataplane/trace/port-up.ts";
 import { trace } from "../../src/dataplane/trace/trace.ts";
 import { allocateVteps } from "../../src/dataplane/vteps.ts";
@@ -150,6 +150,8 @@ export class Lab {
   private readonly ports = new Map<string, LabPort>();
   /** Every port that ever was, for the account. */
   private readonly allPorts: LabPort[] = [];
+  /** What cables do, by port. */
+  private readonly impaired = new Map<string, Pick<TracePort, "impairIn" | "impairOut">>();
   /** Ports that are down. */
   private readonly downs = new Map<string, DownPort>();
   private readonly underlays = new Map<string, MemoryDevice>();
@@ -301,7 +303,9 @@ export class Lab {
   impair(name: string, incoming: Partial<Impairment> | null, outgoing: Partial<Impairment> | null): void {
     const whole = (words: Partial<Impairment> | null) => words && { ...UNIMPAIRED, ...words };
     const { index } = this.port(name);
-    this.apply({ op: "impair-port", port: index, incoming: whole(incoming), outgoing: whole(outgoing) });
+    const [impairIn, impairOut] = [whole(incoming), whole(outgoing)];
+    this.impaired.set(name, { impairIn, impairOut });
+    this.apply({ op: "impair-port", port: index, incoming: impairIn, outgoing: impairOut });
   }
 
   /** Nothing is to pass a port from now on, or again. */
@@ -420,7 +424,8 @@ export class Lab {
       port: (index) => {
         const { name, bridge } = this.allPorts[index - 1];
         const reason = this.downs.has(name) ? "its cable is cut" : "";
-        return { index, bridge: bridgeOf(bridge), name, reason, impairIn: null, impairOut: null };
+        const { impairIn = null, impairOut = null } = this.impaired.get(name) ?? {};
+        return { index, bridge: bridgeOf(bridge), name, reason, impairIn, impairOut };
       },
       end: (destination) => ({
         remote: remotes.get(destination) ?? null,

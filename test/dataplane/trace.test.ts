@@ -1,6 +1,8 @@
 // Traces: what they say is what then happens, and nothing comes of them.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
+import { impairmentText, impairmentWords } from "../../src/dataplane/cables/impairment-words.ts";
 import { OPEN_VLAN } from "../../src/dataplane/port-vlans.ts";
 import { Lab } from "./lab.ts";
 import { BROADCAST, frame } from "./packets.ts";
@@ -94,6 +96,18 @@ test("a cable that loses some is told and passed, one that loses all loses", () 
   expect(lab.trace("tap0", frame()).copies).toMatchObject([{ port: "tap1", drop: "impair_loss" }]);
   lab.impair("tap0", { lossPercent: 100 }, null);
   expect(lab.trace("tap0", frame()).drop).toEqual({ port: "tap0", reason: "impair_loss" });
+});
+
+test("a cable is told in the words that show has for it", () => {
+  const lab = new Lab({ ports: ["tap0", "tap1"] });
+  const incoming = { delayUs: 1500, lossPercent: 2.5, limitFrames: 10 };
+  lab.impair("tap0", incoming, null);
+  lab.impair("tap1", null, { delayUs: 2_000_000, rateBitsPerSecond: 10_000_000 });
+  const { steps } = lab.trace("tap0", frame());
+  const words = impairmentText(impairmentWords({ ...UNIMPAIRED, ...incoming }));
+  expect(words).toBe("delay 1500us loss 2.5% limit 10");
+  expect(steps.find(({ stage }) => stage === "impair")?.text).toContain(`its cable has ${words};`);
+  expect(steps.at(-1)?.text).toContain("; its cable has delay 2s rate 10mbit");
 });
 
 test("the steps say where an address was, how long ago, and why a port gets no copy", () => {

@@ -1,7 +1,7 @@
 // The answers of the daemon as text for people: an overview in the manner of `ovs-vsctl show`, tables for the rest.
 
+import { impairmentText } from "../../dataplane/cables/impairment-words.ts";
 import { VXLAN_SRCPORT_DEFAULT } from "../config/limits.ts";
-import { impairmentText } from "../impairment-words.ts";
 import { unusualOuter } from "../outer-words.ts";
 import { unusualPolicy } from "../policy-words.ts";
 import type { FdbView, MirrorView, Overview, PortView, VtepView } from "../server/views.ts";

@@ -2,7 +2,7 @@
 // spelling (impairment-words.ts). The words of `impair_in` and `impair_out` are made of these (schema.ts).
 import type * as z from "zod";
 import { type Impairment, UNIMPAIRED } from "../../dataplane/cables/impairment.ts";
-import { quantityText, RATE_UNITS, TIME_UNITS, type Units } from "../impairment-words.ts";
+import { quantityText, RATE_UNITS, TIME_UNITS, type Units } from "../../dataplane/cables/impairment-words.ts";
 import * as limit from "./limits.ts";
 import { parsed, whole } from "./values.ts";
 

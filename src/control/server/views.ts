@@ -1,5 +1,7 @@
 // What the data plane reports, in the public shapes of `show --json`: snake_case, one object a row. The names are
 // relied upon from outside: add to them, do not change them.
+
+import { impairmentWords } from "../../dataplane/cables/impairment-words.ts";
 import { DROP_REASONS } from "../../dataplane/drop-reason.ts";
 import type {
   BridgeStatus,
@@ -16,7 +18,6 @@ import type {
 import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
 import { DROP_REMEDIES } from "../drop-remedies.ts";
-import { impairmentWords } from "../impairment-words.ts";
 import { keyOf } from "../key.ts";
 import { outerWords } from "../outer-words.ts";
 import { mirrorWords } from "../plan-text.ts";

@@ -32,17 +32,3 @@ export interface TraceNames {
   end(destination: number): TraceEnd;
   mirror(index: number): TraceMirror;
 }
-
-/** What a cable does, in the words of tc-netem(8). */
-export function impairmentText(impairment: Impairment): string {
-  const { delayUs, jitterUs, lossPercent, duplicatePercent, reorderPercent, rateBitsPerSecond } = impairment;
-  const words = [
-    [delayUs, `delay ${delayUs / 1000}ms`],
-    [jitterUs, `jitter ${jitterUs / 1000}ms`],
-    [lossPercent, `loss ${lossPercent}%`],
-    [duplicatePercent, `duplicate ${duplicatePercent}%`],
-    [reorderPercent, `reorder ${reorderPercent}%`],
-    [rateBitsPerSecond, `rate ${rateBitsPerSecond / 1000}kbit`],
-  ] as const;
-  return words.flatMap(([value, word]) => (value === 0 ? [] : [word])).join(" ");
-}

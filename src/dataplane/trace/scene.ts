@@ -1,6 +1,7 @@
 // All that the steps of a trace are told from: the evidence, the state before, the names, and how the places and times in
 // it are put in words.
 import type { Impairment } from "../cables/impairment.ts";
+import { impairmentText, impairmentWords } from "../cables/impairment-words.ts";
 import { DESTINATION_PORT, DESTINATION_SHIFT } from "../destinations.ts";
 import type { FdbEntry } from "../fdb/fdb.ts";
 import { FRAME_WORDS } from "../frames.ts";
@@ -11,7 +12,7 @@ import type { Tables } from "../tables.ts";
 import { createNeighbourReader, NO_MESSAGE } from "../wire/arp-nd.ts";
 import { type Evidence, readEvidence } from "./evidence.ts";
 import type { Image } from "./image.ts";
-import { impairmentText, type TraceNames } from "./names.ts";
+import type { TraceNames } from "./names.ts";
 import type { Replica } from "./replica.ts";
 
 /** The outer headers that the frame came with. */
@@ -101,6 +102,6 @@ export class Scene {
   }
 
   cableText(impairment: Impairment): string {
-    return `its cable has ${impairmentText(impairment)}`;
+    return `its cable has ${impairmentText(impairmentWords(impairment))}`;
   }
 }

@@ -1,5 +1,5 @@
-// An impairment in the words of the configuration, as `show` and plans have it: the data plane's numbers with their units.
-import { type Impairment, UNIMPAIRED } from "../dataplane/cables/impairment.ts";
+// An impairment in the words of the configuration, as `show`, plans and traces have it: numbers with their units.
+import { type Impairment, UNIMPAIRED } from "./impairment.ts";
 
 export type Units = Readonly<Record<string, number>>;
 
