@@ -20,7 +20,7 @@ import type {
   StaticFdbSpec,
   SwitchStatus,
 } from "../../src/dataplane/spec.ts";
-import { type TraceAnswer, type TraceQuestion, TraceRefusal } from "../../src/dataplane/trace/answer.ts";
+import { checkFrame, type TraceAnswer, type TraceQuestion } from "../../src/dataplane/trace/answer.ts";
 
 type Activity = Pick<PortStatus, "rxPackets" | "txPackets" | "lastReceived" | "unfilledChecksums">;
 
@@ -289,7 +289,7 @@ export class FakeDataplane implements Dataplane {
 
   async trace({ frame, ...question }: TraceQuestion): Promise<TraceAnswer> {
     this.traced.push({ ...question, frame: Buffer.from(frame).toString("hex") });
-    if (frame.length < 14) throw new TraceRefusal(`${frame.length} bytes are no Ethernet frame`);
+    checkFrame(frame);
     const row = { remote: "10.122.3.152", vni: 4101, vlan: null, bytes: frame.length, sourcePort: 50_000 };
     return {
       bridge: "br0",

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createClient } from "../../src/control/cli/client.ts";
 import { Refusal } from "../../src/control/refusal.ts";
 import { readCaptureFile } from "../../src/control/trace/capture-file.ts";
 import { FRAME_WORDS, frameOfWords } from "../../src/control/trace/frame-words.ts";
@@ -211,24 +212,51 @@ describe("the command", () => {
   });
 
   test.each([
-    [
-      ["in", "nobody", "-x", "00".repeat(14)],
-      "there is no port nobody; the ports are br0/client1, br0/client2, br0/br0",
-    ],
     [["-x", "00".repeat(14)], "say where the frame comes in: in PORT, or from ADDRESS vni N"],
+    [["from", "10.0.0.9", "-x", "00".repeat(14)], "say where the frame comes in"],
+    [["in", "client1", "vni", "7", "-x", "00".repeat(14)], "a port has its VNI"],
     [["in", "client1", "-x", "0011"], "2 bytes are no Ethernet frame"],
     [["in", "client1", "-x", "001"], "one is missing"],
     [["in", "client1"], "say what the frame is"],
     [["in", "client1", "src", ALICE, "-x", "00"], "the frame is given twice: by --hex and by src"],
+    [["in", "client1", "--pcap", "x", "-x", "00"], "the frame is given twice: by --hex and by --pcap"],
+    [["in", "client1", "src", "02:00"], "src: expected a MAC address"],
     [["in", "client1", "on", "x"], '"on" is no word of a trace; they are in, from, vni, dstport, src'],
     [["in"], "in lacks its value: PORT, or BRIDGE/PORT"],
     [["in", "client1", "in", "client2"], "in is given twice"],
-    [["from", "here", "vni", "1", "-x", "00"], 'expected an IP address to come from, got "here"'],
+    [["from", "here", "vni", "1", "-x", "00"], 'from: expected an IP address, got "here"'],
+    [["from", "10.0.0.9", "vni", "1", "dstport", "0", "src", ALICE], "dstport: there is no UDP port 0"],
+  ])("%o is wrong usage, said in a sentence, and the switch is not asked", async (words, sentence) => {
+    const { code, err } = await harness.run("trace", ...words);
+    expect([code, harness.dataplane.traced]).toEqual([2, []]);
+    expect(err).toContain("error: ");
+    expect(err).toContain(sentence);
+  });
+
+  test.each([
+    [
+      ["in", "nobody", "-x", "00".repeat(14)],
+      "there is no port nobody; the ports are br0/client1, br0/client2, br0/br0",
+    ],
     [["in", "client1", "--pcap", "/nowhere/at.pcap"], "/nowhere/at.pcap cannot be read"],
   ])("%o is refused in a sentence", async (words, sentence) => {
     const { code, err } = await harness.run("trace", ...words);
     expect(code).toBe(1);
-    expect(err).toContain(`vxswitch: `);
-    expect(err).toContain(sentence);
+    expect(err).toContain(`vxswitch: ${sentence}`);
+  });
+
+  test.each([
+    [
+      { frame: "00" },
+      "say where the frame comes in: in PORT, or from ADDRESS vni N; the ports are br0/client1",
+    ],
+    [{ port: "client1", vni: 7, frame: "00" }, "a port has its VNI"],
+    [{ remote: "here", vni: 7, frame: "00" }, 'expected an IP address to come from, got "here"'],
+    [{ port: "client1", frame: "0g" }, 'expected hexadecimal digits, got "g" as digit 2'],
+    [{ port: "client1", frame: "0011" }, "2 bytes are no Ethernet frame"],
+    [{ port: "client1" }, "the body of the request is not what is expected"],
+  ])("whose request is not a command's, %o, is refused by the switch itself", async (body, sentence) => {
+    const asked = createClient(harness.socket).ask("POST", "/v1/trace", body);
+    await expect(asked).rejects.toThrow(sentence);
   });
 });

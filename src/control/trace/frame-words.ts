@@ -2,6 +2,7 @@
 // captured it. Checksums are right, and what is not said is as usual.
 import ipaddr from "ipaddr.js";
 import { ETHERTYPE_VLAN } from "../../dataplane/stages/inner.ts";
+import { FRAME_BYTES_MAX } from "../../dataplane/trace/answer.ts";
 import { complement, sumOfWords } from "../../dataplane/wire/checksum.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -12,7 +13,6 @@ const ETHERTYPE_EXPERIMENTAL = 0x88b5;
 export const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 };
 /** Without the FCS (802.3 clause 4.2.3.3). */
 const FRAME_BYTES_USUAL = 60;
-const FRAME_BYTES_MAX = 65_499;
 
 /** The words of a frame with what their values are. */
 export const FRAME_WORDS: Readonly<Record<string, string>> = {
@@ -141,7 +141,8 @@ function addresses({ sip, dip }: FrameWords, kind: "ipv4" | "ipv6", none: string
   return [Buffer.from(source.toByteArray()), Buffer.from(target.toByteArray())];
 }
 
-function addressOf(word: string, text: string): ipaddr.IPv4 | ipaddr.IPv6 {
+/** Throws a Refusal if a text is none. */
+export function addressOf(word: string, text: string): ipaddr.IPv4 | ipaddr.IPv6 {
   if (ipaddr.isValid(text)) return ipaddr.parse(text);
   throw new Refusal(`${word}: expected an IP address, got ${JSON.stringify(text)}`);
 }
@@ -155,7 +156,7 @@ function portOf(word: string, words: FrameWords, usual: number): number {
   return words[word] === undefined ? usual : numberOf(word, words[word], 65_535);
 }
 
-/** From zero. */
+/** From zero; throws a Refusal if a text is none, or too large. */
 export function numberOf(word: string, text: string, max: number, expected = "a whole number"): number {
   const number = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
   if (number <= max) return number;

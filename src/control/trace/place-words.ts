@@ -1,7 +1,7 @@
 // The words of `vxswitch trace`: pairs of a word and its value, of which some say where the frame comes in and the others what it is.
 import { Refusal } from "../refusal.ts";
 import type { TraceBody } from "../server/trace.ts";
-import { FRAME_WORDS, type FrameWords, numberOf } from "./frame-words.ts";
+import { addressOf, FRAME_WORDS, type FrameWords, numberOf } from "./frame-words.ts";
 
 /** The words that say where, with what their values are. */
 export const PLACE_WORDS: Readonly<Record<string, string>> = {
@@ -41,12 +41,23 @@ function placeOf({
   vni,
   dstport,
 }: Readonly<Record<string, string>>): Omit<TraceBody, "frame"> {
+  if (where === undefined && (from === undefined || vni === undefined))
+    throw new Refusal("say where the frame comes in: in PORT, or from ADDRESS vni N");
+  if (where !== undefined && vni !== undefined)
+    throw new Refusal("a port has its VNI: give in PORT, or from ADDRESS vni N");
+  if (from !== undefined) addressOf("from", from);
   const slash = where?.indexOf("/") ?? -1;
   return {
     bridge: slash < 0 ? null : where!.slice(0, slash),
     port: where === undefined ? null : where.slice(slash + 1),
     remote: from ?? null,
     vni: vni === undefined ? null : numberOf("vni", vni, 2 ** 24 - 1),
-    ...(dstport === undefined ? {} : { dstport: numberOf("dstport", dstport, 65_535) }),
+    ...(dstport === undefined ? {} : { dstport: portOf(dstport) }),
   };
+}
+
+function portOf(text: string): number {
+  const port = numberOf("dstport", text, 65_535);
+  if (port > 0) return port;
+  throw new Refusal("dstport: there is no UDP port 0");
 }

@@ -1,6 +1,10 @@
 // What is asked of a trace, and what it answers: plain values, like those of spec.ts.
 import type { DropReasonName } from "../drop-reason.ts";
 
+const FRAME_BYTES_MIN = 14;
+/** What a slot holds of a datagram, less its VXLAN header. */
+export const FRAME_BYTES_MAX = 65_499;
+
 /** A frame and where it comes in. */
 export type TraceQuestion =
   /** As its sender at a port would have it; `remote` tells which of the port's VTEPs sends it, null = the first. */
@@ -74,4 +78,16 @@ export interface TraceAnswer {
 /** Why a question has no answer: a sentence for who asks. */
 export class TraceRefusal extends Error {
   override readonly name = "TraceRefusal";
+}
+
+/** Throws a TraceRefusal if bytes are no frame. */
+export function checkFrame(frame: Uint8Array): void {
+  if (frame.length < FRAME_BYTES_MIN) {
+    const parts = "destination, source and type take 14";
+    throw new TraceRefusal(`${frame.length} bytes are no Ethernet frame: ${parts}`);
+  }
+  if (frame.length > FRAME_BYTES_MAX)
+    throw new TraceRefusal(
+      `${frame.length} bytes are more than a datagram holds: ${FRAME_BYTES_MAX} at most`,
+    );
 }

@@ -1,15 +1,11 @@
 // One trace: a frame through a replica of the running switch, and what became of it in words. The callers say what the state,
 // the commands and the names are; src/dataplane/inventory/tracing.ts takes those of the running switch.
 import type { DropReasonName } from "../drop-reason.ts";
-import { type TraceAnswer, type TraceCopyRow, TraceRefusal, type TraceStep } from "./answer.ts";
+import type { TraceAnswer, TraceCopyRow, TraceStep } from "./answer.ts";
 import { copyRow, egressSteps } from "./egress-steps.ts";
 import { ingressSteps, sentenceOf } from "./ingress-steps.ts";
 import { type Arrival, Replica, type ReplicaOptions } from "./replica.ts";
 import { Scene, type SceneOptions } from "./scene.ts";
-
-export const FRAME_BYTES_MIN = 14;
-/** What a slot holds of a datagram, less its VXLAN header. */
-export const FRAME_BYTES_MAX = 65_499;
 
 export type TraceOptions<Make> = ReplicaOptions<Make> & SceneOptions & { readonly arrival: Arrival };
 
@@ -33,18 +29,6 @@ export function trace<Make>(options: TraceOptions<Make>): TraceAnswer {
     mirrors: evidence.mirrors.map((index) => names.mirror(index).name),
     verdict: verdictOf(port?.name ?? null, drop?.reason ?? null, copies, answers),
   };
-}
-
-/** Throws a TraceRefusal if bytes are no frame. */
-export function checkFrame(frame: Uint8Array): void {
-  if (frame.length < FRAME_BYTES_MIN) {
-    const parts = "destination, source and type take 14";
-    throw new TraceRefusal(`${frame.length} bytes are no Ethernet frame: ${parts}`);
-  }
-  if (frame.length > FRAME_BYTES_MAX)
-    throw new TraceRefusal(
-      `${frame.length} bytes are more than a datagram holds: ${FRAME_BYTES_MAX} at most`,
-    );
 }
 
 function portSteps({ evidence, names }: Scene): TraceStep[] {

@@ -1,8 +1,10 @@
 // `vxswitch trace`: what the running switch would do with a frame, step by step, and why; after `ovs-appctl ofproto/trace`.
 import { type Command, InvalidArgumentError } from "commander";
+import { checkFrame, TraceRefusal } from "../../../dataplane/trace/answer.ts";
 import { Refusal } from "../../refusal.ts";
 import type { TraceView } from "../../server/trace.ts";
 import { readCaptureFile } from "../../trace/capture-file.ts";
+import type { FrameWords } from "../../trace/frame-words.ts";
 import { bytesOfHex } from "../../trace/hex.ts";
 import type { Words } from "../../trace/place-words.ts";
 import { clientFor } from "../client.ts";
@@ -51,30 +53,55 @@ export function registerTrace(program: Command, io: Io): void {
     .option("--json", "for programs")
     .addHelpText("after", HELP)
     .action(async (words: string[], options: Options, command: Command) => {
-      const { readWords } = await import("../../trace/place-words.ts");
-      const read = readWords(words);
+      const { place, frame } = await readLine(words, options, command);
       const client = clientFor(command, io);
       const traces: (TraceView & { nr: number | null })[] = [];
-      for (const { number, bytes } of await framesOf(read, options)) {
-        const body = { ...read.place, frame: Buffer.from(bytes).toString("hex") };
+      const { pcap, nr, count } = options;
+      for (const { number, bytes } of frame === null ? readCaptureFile(pcap!, nr, count) : [frame]) {
+        const body = { ...place, frame: Buffer.from(bytes).toString("hex") };
         traces.push({ nr: number, ...(await client.ask<TraceView>("POST", "/v1/trace", body)) });
       }
       io.out(options.json ? `${JSON.stringify(traces, null, 2)}\n` : traces.map(traceText).join("\n"));
     });
 }
 
-async function framesOf({ frame }: Words, { hex, pcap, nr, count }: Options): Promise<Numbered[]> {
-  const [word] = Object.keys(frame);
+interface Line {
+  readonly place: Words["place"];
+  /** null = those of a capture. */
+  readonly frame: Numbered | null;
+}
+
+/** What the command line says; what is wrong with it is wrong usage, whatever the switch is like. */
+async function readLine(words: readonly string[], options: Options, command: Command): Promise<Line> {
+  const { readWords } = await import("../../trace/place-words.ts");
+  const { frameOfWords } = await import("../../trace/frame-words.ts");
+  try {
+    const { place, frame } = readWords(words);
+    const bytes = bytesOf(frame, options, frameOfWords);
+    return { place, frame: bytes && { number: null, bytes } };
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof TraceRefusal) command.error(`error: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Of the frame, which is given once; null = it is in a capture. */
+function bytesOf(
+  words: FrameWords,
+  { hex, pcap }: Options,
+  frameOfWords: (words: FrameWords) => Uint8Array,
+): Uint8Array | null {
+  const [word] = Object.keys(words);
   const given = [hex === undefined ? "" : "--hex", pcap === undefined ? "" : "--pcap", word ?? ""].filter(
     Boolean,
   );
   if (given.length > 1) throw new Refusal(`the frame is given twice: by ${given.join(" and by ")}`);
   if (given.length === 0)
     throw new Refusal("say what the frame is: src MAC dst MAC …, --hex DIGITS, or --pcap FILE");
-  if (hex !== undefined) return [{ number: null, bytes: bytesOfHex(hex) }];
-  if (pcap !== undefined) return readCaptureFile(pcap, nr, count);
-  const { frameOfWords } = await import("../../trace/frame-words.ts");
-  return [{ number: null, bytes: frameOfWords(frame) }];
+  if (pcap !== undefined) return null;
+  const bytes = hex === undefined ? frameOfWords(words) : bytesOfHex(hex);
+  checkFrame(bytes);
+  return bytes;
 }
 
 /** A line a step, and what it all comes to. */
