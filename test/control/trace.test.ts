@@ -3,12 +3,15 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
+import ipaddr from "ipaddr.js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient } from "../../src/control/cli/client.ts";
 import { Refusal } from "../../src/control/refusal.ts";
 import { readCaptureFile } from "../../src/control/trace/capture-file.ts";
 import { FRAME_WORDS, frameOfWords } from "../../src/control/trace/frame-words.ts";
 import { bytesOfHex } from "../../src/control/trace/hex.ts";
+import { vxlanDatagramIn } from "../../src/control/trace/vxlan-datagram.ts";
+import { frame, vxlan } from "../dataplane/packets.ts";
 import { Harness } from "./harness.ts";
 
 const [ALICE, BOB] = ["02:00:00:00:00:0a", "02:00:00:00:00:0b"];
@@ -111,6 +114,48 @@ describe("a capture file", () => {
   });
 });
 
+/** A frame in the outer headers of a VTEP. */
+function datagram(
+  inner: Buffer,
+  { remote = "10.0.0.9", vni = 7, vlans = [] as number[], dstport = 4789 } = {},
+): Buffer {
+  const udp = Buffer.concat([Buffer.alloc(8), vxlan(vni, inner)]);
+  udp.writeUInt16BE(dstport, 2);
+  udp.writeUInt16BE(udp.length, 4);
+  const source = Buffer.from(ipaddr.parse(remote).toByteArray());
+  const isIpv6 = source.length === 16;
+  const head = Buffer.from(isIpv6 ? "6000000000001140" : "450000000000000040110000", "hex");
+  head.writeUInt16BE(udp.length + (isIpv6 ? 0 : 20), isIpv6 ? 4 : 2);
+  const payload = Buffer.concat([head, source, source, udp]);
+  return frame({ vlans, type: isIpv6 ? 0x86dd : 0x0800, payload });
+}
+
+describe("a datagram of the underlay's", () => {
+  const whole = datagram(FRAMES[0]!);
+
+  test("is read with its sender and VNI, and without what pads its frame", () => {
+    const padded = Buffer.concat([whole, Buffer.alloc(6, 0xee)]);
+    expect(vxlanDatagramIn(padded, 4789)).toEqual({ remote: "10.0.0.9", vni: 7, frame: FRAMES[0] });
+  });
+
+  test.each<[string, Buffer]>([
+    ["a fragment", Buffer.from(whole).fill(0x20, 20, 21)],
+    ["TCP", Buffer.from(whole).fill(6, 23, 24)],
+    ["one without the I flag", Buffer.from(whole).fill(0, 42, 43)],
+    ["an inner frame", FRAMES[0]!],
+  ])("is not %s", (_, bytes) => {
+    expect(vxlanDatagramIn(bytes, 4789)).toBeNull();
+  });
+
+  test("cut off anywhere is a shorter one or none, and never an error", () => {
+    for (const bytes of [whole, datagram(FRAMES[0]!, { remote: "fd00::9", vlans: [7] })])
+      for (let length = 0; length < bytes.length; length++) {
+        const { frame = Buffer.alloc(0) } = vxlanDatagramIn(bytes.subarray(0, length), 4789) ?? {};
+        expect(frame).toEqual(FRAMES[0]!.subarray(0, frame.length));
+      }
+  });
+});
+
 describe("a frame in words", () => {
   const HAS_TSHARK = spawnSync("tshark", ["--version"]).status === 0;
   if (!HAS_TSHARK) console.warn("NOT TESTED: frames of words by a decoder; tshark is not installed");
@@ -209,6 +254,44 @@ describe("the command", () => {
     const path = file("frames.pcapng", pcapng(FRAMES));
     const { out } = await harness.run("trace", "in", "br0/client2", "--pcap", path, "--nr", "2", "-c", "5");
     expect(out.match(/^frame \d+$/gm)).toEqual(["frame 2", "frame 3"]);
+  });
+
+  test("asks about the datagrams of an underlay's capture as from who sends them, and passes by what is none", async () => {
+    const arp = frameOfWords({ src: ALICE, type: "arp", sip: "10.0.0.1", dip: "10.0.0.2" });
+    const frames = [
+      datagram(FRAMES[0]!),
+      arp,
+      datagram(FRAMES[2]!, { remote: "fd00::9", vni: 8, vlans: [7] }),
+    ];
+    const path = file("underlay.pcap", pcap(frames));
+    const { code, out, err } = await harness.run("trace", "--pcap", path);
+    expect([code, err]).toEqual([
+      0,
+      `vxswitch: ${path}: what is no VXLAN datagram to UDP port 4789 is passed by (number 2)\n`,
+    ]);
+    expect(out.match(/^frame \d+$/gm)).toEqual(["frame 1", "frame 3"]);
+    expect(harness.dataplane.traced).toEqual([
+      { port: null, remote: "10.0.0.9", vni: 7, dstport: 4789, frame: FRAMES[0]!.toString("hex") },
+      { port: null, remote: "fd00::9", vni: 8, dstport: 4789, frame: FRAMES[2]!.toString("hex") },
+    ]);
+  });
+
+  test("asks about a datagram as about a frame where the words say where it comes in, and says that it does", async () => {
+    const path = file("underlay.pcap", pcap([FRAMES[0]!, datagram(FRAMES[1]!)]));
+    const { code, err } = await harness.run("trace", "in", "client1", "--pcap", path);
+    expect(code).toBe(0);
+    expect(err).toContain("is traced as an inner frame, as the words have it (number 2): leave out where");
+    const sent = [FRAMES[0]!, datagram(FRAMES[1]!)].map((bytes) => bytes.toString("hex"));
+    expect(harness.dataplane.traced).toMatchObject(sent.map((frame) => ({ port: "client1", frame })));
+  });
+
+  test("finds no datagrams to another port, and says so", async () => {
+    const path = file("underlay.pcap", pcap([datagram(FRAMES[0]!, { dstport: 8472 })]));
+    const { code, err } = await harness.run("trace", "--pcap", path);
+    expect(code).toBe(1);
+    expect(err).toContain("has no VXLAN datagram to UDP port 4789 (number 1), which would tell where");
+    expect((await harness.run("trace", "--pcap", path, "dstport", "8472")).code).toBe(0);
+    expect(harness.dataplane.traced).toMatchObject([{ remote: "10.0.0.9", dstport: 8472 }]);
   });
 
   test.each([

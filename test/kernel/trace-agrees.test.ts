@@ -164,6 +164,16 @@ test("a station is known to a trace whichever thread has learnt it", async () =>
   expect(answer.copies).toMatchObject([{ port: "client2", remote: CLIENT2.underlay, drop: null }]);
 });
 
+test("a capture of the underlay is traced by who sends each datagram", async () => {
+  const bytes = frameOfWords({ src: ALICE, dst: "02:00:00:00:0d:03" });
+  await expectAgreement("client1", bytes);
+  const text = await lab.vxswitch("trace", "--json", "--pcap", join(lab.directory, "underlay.pcap"));
+  const [received, sent] = JSON.parse(text) as Trace[];
+  expect(received).toMatchObject({ port: "client1", copies: [{ port: "client2", drop: null }] });
+  // What the switch itself has sent to client2.
+  expect(sent).toMatchObject({ port: null, drop: { reason: "vtep_unknown" } });
+});
+
 test("to a station beyond IPv6 a frame leaves that just fits, and the sender of a larger one is answered", async () => {
   const words = { src: ALICE, dst: DAVE, sip: "192.168.0.1", dip: "192.168.0.9", proto: "udp" };
   const fitting = frameOfWords({ ...words, length: String(SIX_FRAME_BYTES) });

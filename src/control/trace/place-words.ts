@@ -41,8 +41,7 @@ function placeOf({
   vni,
   dstport,
 }: Readonly<Record<string, string>>): Omit<TraceBody, "frame"> {
-  if (where === undefined && (from === undefined || vni === undefined))
-    throw new Refusal("say where the frame comes in: in PORT, or from ADDRESS vni N");
+  if (where === undefined && (from === undefined) !== (vni === undefined)) throw nowhere();
   if (where !== undefined && vni !== undefined)
     throw new Refusal("a port has its VNI: give in PORT, or from ADDRESS vni N");
   if (from !== undefined) addressOf("from", from);
@@ -54,6 +53,16 @@ function placeOf({
     vni: vni === undefined ? null : numberOf("vni", vni, 2 ** 24 - 1),
     ...(dstport === undefined ? {} : { dstport: portOf(dstport) }),
   };
+}
+
+/** Whether the words say where the frame comes in; else only a capture of datagrams may. */
+export function isPlaced({ port, remote }: Words["place"]): boolean {
+  return port !== null || remote !== null;
+}
+
+/** Why a frame cannot be asked about that comes in nowhere. */
+export function nowhere(): Refusal {
+  return new Refusal("say where the frame comes in: in PORT, or from ADDRESS vni N");
 }
 
 function portOf(text: string): number {

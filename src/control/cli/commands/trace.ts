@@ -2,8 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { checkFrame, TraceRefusal } from "../../../dataplane/trace/answer.ts";
 import { Refusal } from "../../refusal.ts";
-import type { TraceView } from "../../server/trace.ts";
-import { readCaptureFile } from "../../trace/capture-file.ts";
+import type { TraceBody, TraceView } from "../../server/trace.ts";
 import type { FrameWords } from "../../trace/frame-words.ts";
 import { bytesOfHex } from "../../trace/hex.ts";
 import type { Words } from "../../trace/place-words.ts";
@@ -24,7 +23,8 @@ Words, each with its value:
 Examples:
   vxswitch trace in client1 src 02:00:00:00:00:01 dst 02:00:00:00:00:02 vlan 10
   vxswitch trace from 10.122.0.22 vni 4100 src 02:00:00:00:00:01 type arp dip 192.168.0.2
-  vxswitch trace in client1 --pcap lost.pcap --nr 7`;
+  vxswitch trace in client1 --pcap lost.pcap --nr 7
+  vxswitch trace --pcap underlay.pcap         # of VXLAN datagrams, each as from the VTEP that sends it`;
 
 interface Options {
   readonly hex?: string;
@@ -34,10 +34,10 @@ interface Options {
   readonly json?: boolean;
 }
 
-interface Numbered {
-  /** In its file; null = it is from none. */
+interface Question {
+  /** Of the frame in its file; null = it is from none. */
   readonly number: number | null;
-  readonly bytes: Uint8Array;
+  readonly body: TraceBody;
 }
 
 /** Adds `trace` to the program. */
@@ -56,11 +56,9 @@ export function registerTrace(program: Command, io: Io): void {
       const { place, frame } = await readLine(words, options, command);
       const client = clientFor(command, io);
       const traces: (TraceView & { nr: number | null })[] = [];
-      const { pcap, nr, count } = options;
-      for (const { number, bytes } of frame === null ? readCaptureFile(pcap!, nr, count) : [frame]) {
-        const body = { ...place, frame: Buffer.from(bytes).toString("hex") };
+      const questions = frame === null ? await readCapture(place, options, io) : [questionOf(place, frame)];
+      for (const { number, body } of questions)
         traces.push({ nr: number, ...(await client.ask<TraceView>("POST", "/v1/trace", body)) });
-      }
       io.out(options.json ? `${JSON.stringify(traces, null, 2)}\n` : traces.map(traceText).join("\n"));
     });
 }
@@ -68,17 +66,34 @@ export function registerTrace(program: Command, io: Io): void {
 interface Line {
   readonly place: Words["place"];
   /** null = those of a capture. */
-  readonly frame: Numbered | null;
+  readonly frame: Uint8Array | null;
+}
+
+function questionOf(place: Words["place"], frame: Uint8Array): Question {
+  return { number: null, body: { ...place, frame: Buffer.from(frame).toString("hex") } };
+}
+
+async function readCapture(
+  place: Words["place"],
+  { pcap, nr, count }: Options,
+  io: Io,
+): Promise<readonly Question[]> {
+  const { readCaptureFile } = await import("../../trace/capture-file.ts");
+  const { captureQuestions } = await import("../../trace/capture-questions.ts");
+  const { questions, note } = captureQuestions(pcap!, readCaptureFile(pcap!, nr, count), place);
+  if (note !== null) io.err(`vxswitch: ${note}\n`);
+  return questions;
 }
 
 /** What the command line says; what is wrong with it is wrong usage, whatever the switch is like. */
 async function readLine(words: readonly string[], options: Options, command: Command): Promise<Line> {
-  const { readWords } = await import("../../trace/place-words.ts");
+  const { isPlaced, nowhere, readWords } = await import("../../trace/place-words.ts");
   const { frameOfWords } = await import("../../trace/frame-words.ts");
   try {
     const { place, frame } = readWords(words);
     const bytes = bytesOf(frame, options, frameOfWords);
-    return { place, frame: bytes && { number: null, bytes } };
+    if (bytes !== null && !isPlaced(place)) throw nowhere();
+    return { place, frame: bytes };
   } catch (error) {
     if (error instanceof Refusal || error instanceof TraceRefusal) command.error(`error: ${error.message}`);
     throw error;
