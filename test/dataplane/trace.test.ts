@@ -124,3 +124,14 @@ test("the steps say where an address was, how long ago, and why a port gets no c
     "transmit: tap1: 60 bytes, untagged, MTU 1400",
   ]);
 });
+
+test("a station that makes room in the FDB for who asks for it is flooded to, and the steps say so", () => {
+  const lab = new Lab({ ports: ["tap0", "tap1", "tap2"], addressesMax: 1 });
+  const [from, to] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
+  lab.receive("tap1", frame({ from: to, to: BROADCAST }));
+  const { steps, copies } = lab.trace("tap0", frame({ from, to }));
+  expect(copies.map(({ port }) => port)).toEqual(["tap1", "tap2"]);
+  expect(steps.find(({ stage }) => stage === "look up")?.text).toBe(
+    `${to} was at tap1, seen 0 s ago, and has made room in the FDB: to be flooded`,
+  );
+});

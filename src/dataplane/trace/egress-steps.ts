@@ -40,7 +40,7 @@ export function egressSteps(scene: Scene): TraceStep[] {
   if (evidence.port === null || isDropped(scene, BEFORE)) return [];
   if (isDropped(scene, ["vlan_refused"]) && scene.isRefusedOnTheWayIn) return [];
   const steps: TraceStep[] = [{ stage: "look up", text: lookUpText(scene) }];
-  if (isFlooded(scene)) steps.push(...floodSteps(scene));
+  if (evidence.isFlooded) steps.push(...floodSteps(scene));
   if (evidence.isClamped)
     steps.push({
       stage: "clamp",
@@ -71,14 +71,6 @@ export function copyRow(scene: Scene, { destination, row, bytes, refusal }: Trac
   };
 }
 
-/** The target is none of the FDB, or not of one station. */
-export function isFlooded({ evidence }: Scene): boolean {
-  const { keys, targetEntry, sourceEntry } = evidence;
-  if (isMulticast(keys.target)) return true;
-  const isOwn = keys.target === keys.source && keys.targetLow === keys.sourceLow;
-  return targetEntry === null && !(isOwn && sourceEntry === null && isSplit(evidence.drop?.reason));
-}
-
 function isSplit(reason: DropReasonName | undefined): boolean {
   return reason === "split_horizon";
 }
@@ -93,7 +85,9 @@ function lookUpText(scene: Scene): string {
   if (targetEntry === null && isSplit(drop?.reason)) return `${mac} is its own source${reason}`;
   if (targetEntry === null)
     return `${mac} is not known${vlan === 0 ? "" : ` in ${vlanText(vlan)}`}: to be flooded`;
-  return `${mac} is at ${scene.placeText(targetEntry.destination)}, ${scene.ageText(targetEntry)}${reason}`;
+  const place = `${scene.placeText(targetEntry.destination)}, ${scene.ageText(targetEntry)}`;
+  if (evidence.isFlooded) return `${mac} was at ${place}, and has made room in the FDB: to be flooded`;
+  return `${mac} is at ${place}${reason}`;
 }
 
 function floodSteps(scene: Scene): TraceStep[] {

@@ -13,10 +13,12 @@ import { DESTINATION_PORT, DESTINATION_SHIFT } from "../destinations.ts";
 import { DROP_REASONS, type DropReasonName } from "../drop-reason.ts";
 import { Fdb, type FdbEntry } from "../fdb/fdb.ts";
 import {
+  FLOOD,
   FRAME_PORT,
   FRAME_SOURCE,
   FRAME_SOURCE_KEY,
   FRAME_SOURCE_LOW,
+  FRAME_TARGET,
   FRAME_TARGET_KEY,
   FRAME_TARGET_LOW,
 } from "../frames.ts";
@@ -43,6 +45,8 @@ export interface Evidence {
   /** Mirrors that got the frame, or an answer to it, once each. */
   readonly mirrors: readonly number[];
   readonly isClamped: boolean;
+  /** The look-up found nobody; of a frame that came so far. */
+  readonly isFlooded: boolean;
   /** Of its bridge, by BRIDGE_COUNTERS' names. */
   readonly bridgeCounts: readonly number[];
   /** Addresses with their VLAN, as the FDB has them. */
@@ -85,6 +89,7 @@ export function readEvidence(replica: Replica<never>, image: Image): Evidence {
     answers: replica.copies.filter(({ row }) => row[FRAME_PORT] !== port),
     mirrors: Array.from(new Set(replica.offers.map(({ mirror }) => mirror))),
     isClamped: Array.from({ length: PORTS_MAX }, (_, at) => portCounter(at) + MSS_CLAMPED).some(isCounted),
+    isFlooded: frames[FRAME_TARGET] === FLOOD,
     bridgeCounts: Array.from({ length: BRIDGE_COUNTERS }, (_, i) =>
       bridge < 0 ? 0 : counters[bridgeCounter(bridge) + i],
     ),
