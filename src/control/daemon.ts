@@ -15,6 +15,7 @@ import { claimSocketPath, listenOnSocket } from "./server/control-socket.ts";
 import { closeServer, createServer } from "./server/http.ts";
 import { listenForMetrics } from "./server/metrics-listener.ts";
 import { VERSION } from "./version.ts";
+import { noRefusals } from "./web/refusals.ts";
 
 export type OpenDataplane = (options: DataplaneOptions) => Promise<Dataplane>;
 
@@ -92,9 +93,10 @@ async function startParts({ open, log }: DaemonOptions, config: Config, closers:
   const activity = new Activity(dataplane);
   closers.push(async () => activity.close());
   activity.start();
-  const metrics = await listenForMetrics({ running, activity, events, log });
+  const parts = { running, activity, events, log, refusals: noRefusals() };
+  const metrics = await listenForMetrics(parts);
   closers.push(() => closeServer(metrics.server));
-  const control = createServer(createApi({ running, activity, events, log }));
+  const control = createServer(createApi(parts));
   closers.push(() => closeServer(control));
   await listenOnSocket(control, config.control.socket, log);
   return { running, events, metricsUrl: metrics.url };

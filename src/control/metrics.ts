@@ -173,7 +173,7 @@ const DEFINITIONS: readonly Definition[] = [
   ),
   {
     name: "vxswitch_web_refusals_total",
-    help: "Requests to the page and its API that were refused, and streams that were ended because nobody read them.",
+    help: "Requests to the page and its API that were refused, and streams and readers of events that were ended for not reading.",
     labels: ["reason"],
     type: "counter",
     read: (_, web) => Object.entries(web).map(([reason, count]) => [{ reason }, count]),

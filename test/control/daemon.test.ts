@@ -9,6 +9,7 @@ import { Events } from "../../src/control/events.ts";
 import { createLog } from "../../src/control/log.ts";
 import { RunningSwitch } from "../../src/control/running-switch.ts";
 import { createApi } from "../../src/control/server/api.ts";
+import { noRefusals } from "../../src/control/web/refusals.ts";
 import { Harness, SCENARIO } from "./harness.ts";
 
 let harness: Harness;
@@ -237,7 +238,7 @@ describe("over HTTP", () => {
     const running = await RunningSwitch.start(harness.dataplane, parseConfig(SCENARIO, "F"));
     const log = createLog("silent", () => {});
     const activity = new Activity(harness.dataplane);
-    const api = createApi({ running, activity, events: new Events(log), log });
+    const api = createApi({ running, activity, events: new Events(log), log, refusals: noRefusals() });
     const text = "x".repeat(9 * 1024 * 1024);
     const body = JSON.stringify({ file: "F", text, dry_run: true });
     const response = await api.request("/v1/apply", { method: "POST", body });

@@ -1,4 +1,5 @@
 // Events: the history and its bounds, the stream with its resumption and its slow readers, `vxswitch events` and `show hosts`.
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventsIn, stream } from "../../src/control/cli/stream.ts";
@@ -138,6 +139,31 @@ test("a reader that does not read is cut off, and the others go on", async () =>
   expect(await quick("port_up")).toMatchObject({ type: "port_up" });
 });
 
+test("readers that never read are cut off and counted, at both addresses; the log has the first", async () => {
+  await harness.start();
+  const { hostname, port } = new URL(harness.metricsUrl);
+  const deaf = [connect(harness.socket), connect(Number(port), hostname)];
+  for (const connection of deaf) {
+    connection.on("error", () => {}).pause();
+    connection.write(
+      `GET ${connection === deaf[0] ? "" : "/api"}/v1/events?last=0 HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`,
+    );
+  }
+  // What came is there to be read, and stays there.
+  await Promise.all(deaf.map((connection) => once(connection, "readable")));
+  expect(await cutOff(harness)).toBe(0);
+  const message = "x".repeat(10_000);
+  const all = async () => {
+    for (let i = 0; i < 500; i++) harness.dataplane.emit({ ...learnt(i), message });
+    return cutOff(harness);
+  };
+  await expect.poll(all, { timeout: 10_000, interval: 1 }).toBe(deaf.length);
+  expect(
+    harness.log.match(/warn {2}a reader of \/v1\/events was cut off: it was 2000 events behind/g),
+  ).toHaveLength(1);
+  for (const connection of deaf) connection.destroy();
+});
+
 test("show hosts has a line a host, with what it is known by", async () => {
   await harness.start();
   const address = { address: "10.0.0.1", by: ["arp" as const], firstSeenMs: 0, lastSeenMs: 5000 };
@@ -187,6 +213,12 @@ async function reader({ socket, dataplane }: Harness) {
     await ended;
     return seen.get(type);
   };
+}
+
+/** How many readers were, as a scrape says it. */
+async function cutOff({ metricsUrl }: Harness): Promise<number> {
+  const text = await (await fetch(metricsUrl)).text();
+  return Number(/^vxswitch_web_refusals_total\{reason="slow_events"\} (\d+)$/m.exec(text)?.[1]);
 }
 
 /** One raw request for what is remembered. */

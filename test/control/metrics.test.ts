@@ -10,6 +10,7 @@ import { Metrics } from "../../src/control/metrics.ts";
 import { plan } from "../../src/control/plan.ts";
 import { RunningSwitch } from "../../src/control/running-switch.ts";
 import { createMetricsApp } from "../../src/control/server/metrics-listener.ts";
+import { noRefusals } from "../../src/control/web/refusals.ts";
 import { DROP_REASON_COUNT } from "../../src/dataplane/drop-reason.ts";
 import { FakeDataplane } from "./fake-dataplane.ts";
 import { SCENARIO } from "./harness.ts";
@@ -130,7 +131,13 @@ describe("the listener", () => {
   });
   const ask = async (path: string, init?: RequestInit) =>
     createMetricsApp(
-      { running, activity: new Activity(dataplane), events: new Events(silent), log: silent },
+      {
+        running,
+        activity: new Activity(dataplane),
+        events: new Events(silent),
+        log: silent,
+        refusals: noRefusals(),
+      },
       true,
     ).request(path, init);
   test("serves the Prometheus text format", async () => {

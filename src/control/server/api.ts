@@ -11,6 +11,7 @@ import type { Events } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { RunningSwitch } from "../running-switch.ts";
 import { addFdb, delFdb, flushFdb } from "../static-fdb.ts";
+import type { WebRefusals } from "../web/refusals.ts";
 import { addActivity, addTalkers } from "./activity-routes.ts";
 import { addCapture } from "./capture-stream.ts";
 import { addMirrorChanges, answer, body, options } from "./changes.ts";
@@ -31,16 +32,17 @@ export interface ApiParts {
   readonly activity: Activity;
   readonly events: Events;
   readonly log: Log;
+  readonly refusals: WebRefusals;
 }
 
 /** The application behind the control socket. */
-export function createApi({ running, activity, events, log }: ApiParts): Hono {
+export function createApi({ running, activity, events, log, refusals }: ApiParts): Hono {
   const app = new Hono();
   app.use(boundedBody(BODY_BYTES_MAX));
   addReads(app, running, () => running.dataplane.droppedFrames());
   addActivity(app, activity);
   addTalkers(app, activity);
-  addEventStream(app, events);
+  addEventStream(app, events, refusals, log);
   addTrace(app, running);
   addCapture(app, running, events);
   app.get("/v1/config", (c) => c.json({ config: running.config, yaml: printConfig(running.config) }));

@@ -5,13 +5,18 @@ import type { Context, Hono } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { duration } from "../config/values.ts";
 import { EVENT_TYPES, type Events, HISTORY_MAX, type SwitchEvent } from "../events.ts";
+import type { Log } from "../log.ts";
 import { Refusal } from "../refusal.ts";
+import type { WebRefusals } from "../web/refusals.ts";
 import { wholeNumber } from "./query.ts";
 
 /** Events that wait for a slow reader, beside what the kernel holds for him. */
 export const QUEUED_MAX = 2 * HISTORY_MAX;
 /** So often a silent stream shows that it lives. */
 const HEARTBEAT_MS = 15_000;
+const CUT_OFF =
+  `a reader of /v1/events was cut off: it was ${QUEUED_MAX} events behind; further ones are only counted, ` +
+  'as vxswitch_web_refusals_total{reason="slow_events"}';
 
 interface Query {
   /** Events with this id and before are known already. */
@@ -23,12 +28,17 @@ interface Query {
   readonly follow: boolean;
 }
 
-/** Adds the route to the API. */
-export function addEventStream(app: Hono, events: Events): void {
+/** Adds the route to the API; `refusals` counts who is cut off, the log has the first. */
+export function addEventStream(app: Hono, events: Events, refusals: WebRefusals, log: Log): void {
   app.get("/v1/events", (c) => {
     const query = readQuery(c);
     const { outgoing } = (c.env ?? {}) as { outgoing?: ServerResponse };
-    return streamSSE(c, (stream) => pump(stream, events, query, () => outgoing?.destroy()));
+    const cutOff = (): void => {
+      outgoing?.destroy();
+      refusals.slow_events += 1;
+      if (refusals.slow_events === 1) log.warn(CUT_OFF);
+    };
+    return streamSSE(c, (stream) => pump(stream, events, query, cutOff));
   });
 }
 

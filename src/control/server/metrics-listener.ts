@@ -15,7 +15,7 @@ import { guardHost } from "../web/guards.ts";
 import { LiveFeed } from "../web/live-feed.ts";
 import { liveViews, obstacles } from "../web/live-view.ts";
 import { addPage, readPage } from "../web/page-files.ts";
-import { noRefusals } from "../web/refusals.ts";
+import type { WebRefusals } from "../web/refusals.ts";
 import { createWebApi } from "../web/web-api.ts";
 import { createServer, listening } from "./http.ts";
 
@@ -24,16 +24,16 @@ export interface ListenerParts {
   readonly activity: Activity;
   readonly events: Events;
   readonly log: Log;
+  readonly refusals: WebRefusals;
 }
 
 /** The application behind the listener, as it answers at an address on the loopback or elsewhere. */
 export function createMetricsApp(
-  { running, activity, events, log }: ListenerParts,
+  { running, activity, events, log, refusals }: ListenerParts,
   onLoopback: boolean,
 ): Hono {
   const app = new Hono();
   const { dataplane } = running;
-  const refusals = noRefusals();
   const metrics = new Metrics(() => dataplane.status(), refusals);
   const access = new Access({
     token: () => running.token,

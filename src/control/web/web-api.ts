@@ -51,7 +51,7 @@ export function createWebApi({ running, activity, events, log, access, live, ref
   addReads(app, running);
   addActivity(app, activity);
   addTalkers(app, activity);
-  addEventStream(app, events);
+  addEventStream(app, events, refusals, log);
   addCapture(app, running, events);
   addFdbSearch(app, running.dataplane);
   app.use("/v1/bridges/:bridge/mirrors/:name", withoutFiles);

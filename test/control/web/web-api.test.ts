@@ -11,6 +11,7 @@ import { createLog } from "../../../src/control/log.ts";
 import { RunningSwitch } from "../../../src/control/running-switch.ts";
 import { createMetricsApp } from "../../../src/control/server/metrics-listener.ts";
 import { NAME_REFUSED, SITE_REFUSED } from "../../../src/control/web/guards.ts";
+import { noRefusals } from "../../../src/control/web/refusals.ts";
 import { FakeDataplane } from "../fake-dataplane.ts";
 import { SCENARIO } from "../harness.ts";
 
@@ -33,7 +34,13 @@ async function start(metrics = "", onLoopback = true): Promise<void> {
   dataplane = new FakeDataplane();
   running = await RunningSwitch.start(dataplane, parseConfig(SCENARIO + metrics, "F"));
   app = createMetricsApp(
-    { running, activity: new Activity(dataplane), events: new Events(silent), log: silent },
+    {
+      running,
+      activity: new Activity(dataplane),
+      events: new Events(silent),
+      log: silent,
+      refusals: noRefusals(),
+    },
     onLoopback,
   );
 }
