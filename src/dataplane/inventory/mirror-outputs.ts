@@ -9,7 +9,7 @@ import {
   DESTINATION_VNI,
 } from "../destinations.ts";
 import { closeErspan, openErspan } from "../io/collector.ts";
-import { bringUpPassive, closeTap, openTap } from "../io/tap.ts";
+import { bringUpPassive, closeTap, openTap, tapIndex } from "../io/tap.ts";
 import { closeUdpSenders, openUdpSenders, udpPathMtu } from "../io/udp-underlay.ts";
 import type { ErspanOutputSpec, MirrorOutputSpec, TapOutputSpec, VxlanOutputSpec } from "../spec.ts";
 import { SystemError } from "../system-error.ts";
@@ -29,8 +29,8 @@ const ANY_PORT = 4789;
 export interface OpenOutput {
   /** What the mirror thread makes its end from. */
   readonly make: OutputMake;
-  /** Once a second: follows what the kernel learns of the way to the collector. */
-  refresh(): void;
+  /** Once a second: follows what the kernel learns of the way to the collector. Returns why the output is lost, "" = it is not. */
+  refresh(): string;
   close(): void;
 }
 
@@ -45,7 +45,7 @@ export function openOutput(spec: MirrorOutputSpec): OpenOutput {
       return openErspanOutput(spec);
     case "pcapng":
       // A file is opened by the thread that writes it.
-      return { make: spec, refresh: () => undefined, close: () => undefined };
+      return { make: spec, refresh: () => "", close: () => undefined };
   }
 }
 
@@ -63,7 +63,10 @@ function openTapOutput({ device }: TapOutputSpec): OpenOutput {
     throw new SystemError(`the TAP device ${device} cannot be brought up: ${textOf(error)}`);
   }
   const make = { type: "tap", fd, mtuBytes: TAP_MTU_BYTES } as const;
-  return { make, refresh: () => undefined, close: () => closeTap(fd) };
+  const ifindex = tapIndex(device);
+  const refresh = (): string =>
+    tapIndex(device) === ifindex ? "" : `the TAP device ${device} was removed or renamed`;
+  return { make, refresh, close: () => closeTap(fd) };
 }
 
 function openVxlanOutput({ remote, vni, dstport, local }: VxlanOutputSpec): OpenOutput {
@@ -76,8 +79,9 @@ function openVxlanOutput({ remote, vni, dstport, local }: VxlanOutputSpec): Open
   row[DESTINATION_VNI] = vni;
   row[DESTINATION_MTU] = PATH_MTU_BYTES;
   const senders = explained(local, () => openUdpSenders(to.ipv6, from.words, SOCKET_BUFFER_BYTES));
-  const refresh = (): void => {
+  const refresh = (): string => {
     row[DESTINATION_MTU] = udpPathMtu(to.ipv6, from.words, to.words, dstport) || row[DESTINATION_MTU];
+    return "";
   };
   refresh();
   const make = { type: "vxlan", ipv6: to.ipv6, senders, destinations: memory } as const;
@@ -94,8 +98,9 @@ function openErspanOutput({ remote, session, index, local }: ErspanOutputSpec): 
   row[ERSPAN_INDEX] = index;
   row[ERSPAN_MTU] = PATH_MTU_BYTES;
   const fd = explained(local, () => openErspan(from.words, SOCKET_BUFFER_BYTES));
-  const refresh = (): void => {
+  const refresh = (): string => {
     row[ERSPAN_MTU] = udpPathMtu(false, from.words, to.words, ANY_PORT) || row[ERSPAN_MTU];
+    return "";
   };
   refresh();
   return { make: { type: "erspan", fd, tunnel }, refresh, close: () => closeErspan(fd) };

@@ -107,7 +107,7 @@ export class Mirrors {
   async maintain(): Promise<void> {
     const nowMs = monotonicMs();
     for (const mirror of this.mirrors.values()) {
-      if (mirror.output) mirror.output.refresh();
+      if (mirror.output) await this.lookAfter(mirror, mirror.output);
       else if (mirror.retry.isDue(nowMs)) await this.open(mirror);
     }
   }
@@ -152,10 +152,24 @@ export class Mirrors {
       mirror.retry.failed(monotonicMs());
       return;
     }
+    mirror.retry.succeeded();
     if (mirror.reason !== "") this.options.onEvent(mirrorUp(spec));
     mirror.reason = "";
     mirror.output = output;
     await this.options.send(this.commands());
+  }
+
+  /** An output that is lost is closed, and opened again as one that never was. */
+  private async lookAfter(mirror: MirrorRecord, output: OpenOutput): Promise<void> {
+    const why = output.refresh();
+    if (why === "") return;
+    mirror.output = null;
+    await this.options.send(this.commands());
+    await this.thread.request({ op: "del", index: mirror.index });
+    output.close();
+    this.options.onEvent(mirrorDown(mirror.spec, why));
+    mirror.reason = why;
+    mirror.retry.failed(monotonicMs());
   }
 
   private selection({ index, spec, queues }: MirrorRecord): MirrorCommand<PerWorker<SinkOutput>> {

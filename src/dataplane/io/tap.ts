@@ -4,6 +4,7 @@ import type { Address } from "../address.ts";
 import type { Device } from "../device.ts";
 import { SLOT_COUNT, type TransmitList } from "../frames.ts";
 import { type Arena, SLOT_BYTES } from "./arena.ts";
+import { linkIndex } from "./link.ts";
 import { native, type View } from "./native.ts";
 
 /** Opens a TAP device, down and without address; throws the addon's error. It lives as long as the descriptor. */
@@ -13,6 +14,15 @@ export function openTap(name: string): number {
 
 export function closeTap(fd: number): void {
   native().closeFd(fd);
+}
+
+/** The index of the network device that has this name; 0 = there is none. */
+export function tapIndex(name: string): number {
+  try {
+    return linkIndex(name);
+  } catch {
+    return 0;
+  }
 }
 
 /** Brings a TAP up with this MTU; throws SystemError. */
