@@ -22,6 +22,10 @@ test("a forwarding thread that crashes is started again and said to have crashed
   crashThread(lab);
   expect(await waitUntil(async () => (await restarts()) === 1, RESTART_TIMEOUT_MS, 200)).toBe(true);
   expect(lab.running.log()).toMatch(/crashed for a test/);
+  const told = [
+    { message: expect.stringMatching(/crashed \(.*crashed for a test.*\); it starts again in \d+ ms/) },
+  ];
+  expect(await lab.events("worker_restart")).toMatchObject(told);
 });
 
 test("afterwards every port is up and forwards, and no counter started anew", async () => {

@@ -1,6 +1,5 @@
 // Hosts and events against real endpoints: the addresses that they tell of, moves as they happen, what a reload says.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SwitchEvent } from "../../src/control/events.ts";
 import { waitUntil } from "../../src/control/lab/command.ts";
 import type { HostView } from "../../src/control/server/host-view.ts";
 import { CLIENT2, KernelLab, OWN_LEG } from "./harness/kernel-lab.ts";
@@ -39,9 +38,9 @@ test("a host that moves is told of within two seconds, with where it was", async
   await lab.client2.run("ip", "link", "set", "vxlan0", "address", MOVED_MAC);
   await lab.test.run("ip", "neigh", "flush", "dev", "br0");
   await lab.client2.ping(OWN_LEG.ipv4);
-  const moved = async () => (await events("moved")).some(({ mac }) => mac === MOVED_MAC);
+  const moved = async () => (await lab.events("moved")).some(({ mac }) => mac === MOVED_MAC);
   expect(await waitUntil(moved, EVENT_TIMEOUT_MS)).toBe(true);
-  const [event] = (await events("moved")).filter(({ mac }) => mac === MOVED_MAC);
+  const [event] = (await lab.events("moved")).filter(({ mac }) => mac === MOVED_MAC);
   expect(event).toMatchObject({ bridge: "br0", port: "client2", from: "client1", vlan: 0 });
   const host = (await lab.show<HostView>("hosts")).find(({ mac }) => mac === MOVED_MAC);
   expect(host).toMatchObject({ port: "client2", moves: 1, last_move: { port: "client1" } });
@@ -50,15 +49,7 @@ test("a host that moves is told of within two seconds, with where it was", async
 test("a reload is told of, with what has changed", async () => {
   lab.config.bridges.br0.ageing = "200s";
   await lab.reloadUntilUp();
-  const reloaded = async () => (await events("reload")).length > 0;
+  const reloaded = async () => (await lab.events("reload")).length > 0;
   expect(await waitUntil(reloaded, EVENT_TIMEOUT_MS)).toBe(true);
-  expect((await events("reload"))[0].changes?.join()).toContain("ageing");
+  expect((await lab.events("reload"))[0].changes?.join()).toContain("ageing");
 });
-
-async function events(type: string): Promise<SwitchEvent[]> {
-  const text = await lab.vxswitch("events", "--no-follow", "--json", "-n", "1000", "--type", type);
-  return text
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as SwitchEvent);
-}

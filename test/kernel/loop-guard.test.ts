@@ -54,6 +54,7 @@ test("of the two ends of a loop one is quarantined, and says why", async () => {
   expect(evidence?.time.localeCompare(startedAt)).toBe(1);
   expect(await lab.vxswitch("show")).toMatch(/\n +quarantines 1, \d s left, the last for a frame of 2\d+-/);
   expect(await counted("quarantined")).toEqual({ [victim]: 1 });
+  expect(await lab.events("quarantined")).toMatchObject([{ bridge: "br0", port: victim }]);
   expect(await lab.drops("loop")).toBeGreaterThanOrEqual(3);
   expect(await lab.client2.ping(OWN_LEG.ipv4)).toBe(3);
 });
@@ -64,6 +65,10 @@ test("when the loop is gone the port comes back, and everybody reaches everybody
   expect(await lab.client1.ping(CLIENT2.ipv4)).toBe(3);
   expect(await lab.client2.ping(OWN_LEG.ipv4)).toBe(3);
   expect(lab.running.log()).toContain("is quarantined no longer");
+  // As often as it was taken out: the loop may have been noticed again before it was gone.
+  const [taken, given] = [await lab.events("quarantined"), await lab.events("released")];
+  expect(given.length).toBeGreaterThan(0);
+  expect(given.map(({ port }) => port)).toEqual(taken.map(({ port }) => port));
 });
 
 test("what happened is told as long as the port is there", async () => {

@@ -133,6 +133,8 @@ describe("a mirror to a disk that is full", () => {
     expect(await lab.client1.ping(CLIENT2.ipv4, pings)).toBe(pings.count);
     const lost = async () => (await lab.show<MirrorRow>("mirrors"))[0].drops.output > 0;
     expect(await waitUntil(lost, WRITE_TIMEOUT_MS, 200)).toBe(true);
+    const message = expect.stringContaining("mirror br0/m0 loses frames: ENOSPC");
+    expect(await lab.events("trouble")).toMatchObject([{ bridge: "br0", mirror: "m0", message }]);
     await expectTcp(lab.client1, lab.client2, CLIENT2.ipv4);
   });
 });

@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/control/config/file.ts";
 import { specsOf } from "../../src/control/config/specs.ts";
 import { validate } from "../../src/control/config/validate.ts";
 import { addThing, setPort } from "../../src/control/edits.ts";
+import { EVENT_TYPES } from "../../src/control/events.ts";
 import { outerWords } from "../../src/control/outer-words.ts";
 import { policyWords } from "../../src/control/policy-words.ts";
 import { UNIMPAIRED } from "../../src/dataplane/cables/impairment.ts";
@@ -13,7 +14,7 @@ import { impairmentWords } from "../../src/dataplane/cables/impairment-words.ts"
 import { DROP_REASONS } from "../../src/dataplane/drop-reason.ts";
 import { PLAIN_OUTER } from "../../src/dataplane/outer-options.ts";
 import { OPEN_POLICY } from "../../src/dataplane/policy.ts";
-import { COMMANDS, CONFIGURATION, EXAMPLE } from "./readme.ts";
+import { COMMANDS, CONFIGURATION, EXAMPLE, EVENT_TYPES as TOLD_EVENT_TYPES } from "./readme.ts";
 
 function example() {
   return parseConfig(EXAMPLE, "README.md");
@@ -104,4 +105,8 @@ test("drop reasons that it names exist", () => {
   const named = Array.from(CONFIGURATION.matchAll(/dropped,?\s+as\s+`([a-z_]+)`/g), ([, name]) => name);
   expect(named.length).toBeGreaterThan(4);
   for (const name of named) expect(DROP_REASONS.map((reason) => reason.name)).toContain(name);
+});
+
+test("the types of events that it lists are those that there are", () => {
+  expect([...TOLD_EVENT_TYPES].sort()).toEqual([...EVENT_TYPES].sort());
 });

@@ -8,5 +8,11 @@ const EXAMPLES = CONFIGURATION.split("\n").flatMap((line) =>
 );
 export const COMMANDS = EXAMPLES.filter((line) => line.startsWith("vxswitch "));
 
+/** Each type of events, in the order of the chapter about them. */
+export const EVENT_TYPES = Array.from(
+  (/^The types are ([\s\S]*?)\. `--since/m.exec(README)?.[1] ?? "").matchAll(/`(\w+)`/g),
+  ([, type]) => type,
+);
+
 /** A configuration file. */
 export const EXAMPLE = EXAMPLES.filter((line) => !COMMANDS.includes(line)).join("\n");

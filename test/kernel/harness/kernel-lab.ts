@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import type { EventType, SwitchEvent } from "../../../src/control/events.ts";
 import { waitUntil } from "../../../src/control/lab/command.ts";
 import { configText, type LabConfig, labConfig } from "../../../src/control/lab/config.ts";
 import { runPrefix } from "../../../src/control/lab/host.ts";
@@ -135,6 +136,16 @@ export class KernelLab {
 
   show<Row>(what: string): Promise<Row[]> {
     return this.running.show<Row>(what);
+  }
+
+  /** Events of a type that the switch remembers, oldest first. */
+  async events(type: EventType): Promise<SwitchEvent[]> {
+    const text = await this.vxswitch("events", "--no-follow", "--json", "-n", "1000", "--type", type);
+    return text
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as SwitchEvent)
+      .filter((event) => event.type === type);
   }
 
   async metrics(): Promise<Sample[]> {
