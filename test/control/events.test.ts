@@ -1,6 +1,8 @@
 // Events: the history and its bounds, the stream with its resumption and its slow readers, `vxswitch events` and `show hosts`.
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventsIn, stream } from "../../src/control/cli/stream.ts";
 import { Events, HISTORY_MAX, type SwitchEvent } from "../../src/control/events.ts";
@@ -106,6 +108,29 @@ test("followed, it prints what comes, and says that the daemon has stopped", asy
   expect(err).toBe("vxswitch: the daemon has stopped\n");
   expect(out).toMatch(/^\S+Z port_up {9} port br0\/client1 is up again\n\S+Z stop {12} vxswitch stops\n$/);
   expect([code, err]).toEqual([0, "vxswitch: the daemon has stopped\n"]);
+});
+
+test("followed, it says which it was if the daemon ends the events without a word", async () => {
+  let isThere = true;
+  const daemon = createServer((request, response) => {
+    if (!request.url?.startsWith("/v1/events")) return void response.end("{}");
+    response.write(": nothing new\n\n", () => {
+      if (!isThere) daemon.close();
+      response.destroy();
+    });
+  });
+  daemon.listen(join(harness.directory, "sock"));
+  harness.env = { VXSWITCH_SOCKET: join(harness.directory, "sock") };
+  expect(await harness.run("events")).toMatchObject({
+    code: 1,
+    err: "vxswitch: the daemon has cut these events off, for they were read too slowly; --since begins with those of the past again\n",
+  });
+  isThere = false;
+  const { code, err } = await harness.run("events");
+  expect([code, err]).toEqual([
+    1,
+    "vxswitch: the daemon has ended without having been stopped; its log may say why\n",
+  ]);
 });
 
 test("a reader that comes back hears what it has missed, and no more", async () => {

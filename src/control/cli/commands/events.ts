@@ -1,7 +1,8 @@
 // `vxswitch events`: what happens to the running switch, as it happens.
 import type { Command } from "commander";
 import type { SwitchEvent } from "../../events.ts";
-import { socketPath } from "../client.ts";
+import { Refusal } from "../../refusal.ts";
+import { createClient, socketPath } from "../client.ts";
 import type { Io } from "../io.ts";
 import { stopOnSignal } from "../stop-signals.ts";
 import { eventsIn, stream } from "../stream.ts";
@@ -14,6 +15,8 @@ Examples:
 
 /** Shown of the past unless the command line says otherwise. */
 const LINES = "10";
+/** How long the daemon has to show that it is still there. */
+const ANSWER_MS_MAX = 5000;
 
 interface EventsOptions {
   readonly json?: boolean;
@@ -56,10 +59,21 @@ async function print(socket: string, options: EventsOptions, io: Io): Promise<vo
     done();
   }
   if (!follow || controller.signal.aborted) return;
-  const why = hasStopped
-    ? "the daemon has stopped"
-    : "the daemon has ended, or these events were read too slowly";
-  io.err(`vxswitch: ${why}\n`);
+  if (!hasStopped) throw new Refusal(await whyEnded(socket));
+  io.err("vxswitch: the daemon has stopped\n");
+}
+
+/** Of a stream whose end the daemon has not announced: it still answers if it cut off who read too slowly. */
+async function whyEnded(socket: string): Promise<string> {
+  const answers = await createClient(socket, ANSWER_MS_MAX)
+    .ask("GET", "/v1/status")
+    .then(
+      () => true,
+      () => false,
+    );
+  return answers
+    ? "the daemon has cut these events off, for they were read too slowly; --since begins with those of the past again"
+    : "the daemon has ended without having been stopped; its log may say why";
 }
 
 function pathOf({ type, since, lines, follow }: EventsOptions): string {
