@@ -8,6 +8,7 @@ import { readSighting, type Sighting } from "../../src/dataplane/inventory/host-
 import { formatMac } from "../../src/dataplane/wire/mac.ts";
 import { decode } from "./decoder.ts";
 import { dhcp } from "./dhcp-packets.ts";
+import { dhcpv6, duid, identityAssociation, lease, option, status } from "./dhcpv6-packets.ts";
 import { Lab } from "./lab.ts";
 import { advertisement, arp, solicitation } from "./neighbour-packets.ts";
 import { frame } from "./packets.ts";
@@ -18,6 +19,22 @@ const SERVER = "02:00:00:00:00:fe";
 const ACK = dhcp({ from: SERVER, operation: 2, type: 5, client: ALICE, given: "192.168.0.10" });
 const REQUEST = dhcp({ from: ALICE, operation: 1, type: 3, client: ALICE, name: "alice-7" });
 const RENEWAL = dhcp({ from: ALICE, operation: 1, type: 3, client: ALICE, used: "192.168.0.10" });
+
+const IDS = [duid(1, ALICE), duid(2, SERVER)];
+const BETWEEN = { from: SERVER, to: ALICE };
+const REPLY = dhcpv6({ ...BETWEEN, options: [...IDS, identityAssociation(lease("fd00::a:1"))] });
+/** Whose first association failed, and whose first lease is taken back. */
+const MIXED_REPLY = dhcpv6({
+  ...BETWEEN,
+  vlans: [7],
+  ports: [5000, 546],
+  options: [
+    ...IDS,
+    status(0),
+    identityAssociation(status(2)),
+    identityAssociation(lease("fd00::a:2", 0), lease("fd00::a:3", 60, status(0))),
+  ],
+});
 
 function told(lab: Lab): (Sighting & { vlan: number; mac: string })[] {
   const found: (Sighting & { vlan: number; mac: string })[] = [];
@@ -98,6 +115,67 @@ test("tshark takes the same from these messages", () => {
   ]);
 });
 
+test("a DHCPv6 server tells the client to whom it sends which address it has", () => {
+  expect(toldOf(REPLY, MIXED_REPLY)).toMatchObject([
+    { by: "dhcp", mac: ALICE, address: "fd00::a:1", hostName: null, vlan: 0 },
+    { by: "dhcp", mac: ALICE, address: "fd00::a:3", hostName: null, vlan: 7 },
+  ]);
+});
+
+const leased = identityAssociation(lease("fd00::a:1"));
+const cutOff = (bytes: Buffer, by: number) => bytes.subarray(0, bytes.length - by);
+test.each([
+  ["is an ADVERTISE", { type: 2, options: [leased] }],
+  ["is a relay's", { type: 13, ports: [547, 547] as const, options: [option(9, leased)] }],
+  ["goes to no client", { ports: [547, 547] as const, options: [leased] }],
+  ["goes to a group", { to: "33:33:00:01:00:02", options: [leased] }],
+  ["tells of a failure", { options: [status(1), leased] }],
+  ["tells of a failure behind the lease", { options: [identityAssociation(lease("fd00::a:1"), status(2))] }],
+  ["takes the address back", { options: [identityAssociation(lease("fd00::a:1", 0))] }],
+  ["says of the lease that it failed", { options: [identityAssociation(lease("fd00::a:1", 60, status(4)))] }],
+  ["lends a group's address", { options: [identityAssociation(lease("ff02::1"))] }],
+  ["lends nobody's address", { options: [identityAssociation(lease("::1"))] }],
+  ["lends nothing", { options: IDS }],
+  ["has no option", { options: [] }],
+  [
+    "has half a header behind a lease",
+    { options: [option(3, Buffer.alloc(12), lease("fd00::a:1"), Buffer.of(0))] },
+  ],
+  ["has an option that is cut off", { options: [leased, Buffer.of(0, 23, 0, 9, 1)] }],
+  ["has half of an option's header", { options: [leased, Buffer.of(0, 23)] }],
+  ["has a lease that is cut off", { options: [option(3, Buffer.alloc(12), cutOff(lease("fd00::a:1"), 1))] }],
+  [
+    "has a lease that is too short",
+    { options: [option(3, Buffer.alloc(12), option(5, Buffer.alloc(23, 1)))] },
+  ],
+  ["has an association that is too short", { options: [option(3, Buffer.alloc(11))] }],
+  ["is longer than what is told of a frame", { options: [leased, option(23, Buffer.alloc(1000))] }],
+])("a DHCPv6 message that %s tells nothing", (_, message) => {
+  expect(toldOf(dhcpv6({ ...BETWEEN, ...message }))).toEqual([]);
+});
+
+test("a datagram to another port is not taken for DHCPv6, even if somebody asks", () => {
+  const other = dhcpv6({ ...BETWEEN, ports: [547, 547], options: [leased] });
+  const read = (bytes: Buffer) =>
+    readSighting(new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length, bytes.length);
+  expect([read(REPLY)?.address, read(other)]).toEqual(["fd00::a:1", null]);
+});
+
+test("tshark takes the same from these DHCPv6 messages", () => {
+  const fields = [
+    "eth.dst",
+    "dhcpv6.msgtype",
+    "dhcpv6.duidll.link_layer_addr",
+    "dhcpv6.iaaddr.ip",
+    "dhcpv6.iaaddr.valid_lifetime",
+    "dhcpv6.status_code",
+    "udp.checksum.status",
+  ];
+  const rows = decode([REPLY, MIXED_REPLY], fields).map((row) => Object.values(row));
+  expect(rows[0]).toEqual([ALICE, "7", `${ALICE},${SERVER}`, "fd00::a:1", "7200", "", "1"]);
+  expect(rows[1]).toEqual([ALICE, "7", `${ALICE},${SERVER}`, "fd00::a:2,fd00::a:3", "0,60", "0,2,0", "1"]);
+});
+
 test("a frame that is refused tells nothing, and what an impaired cable holds tells when it comes", () => {
   const lab = new Lab({ ports: ["tap0", "client1"] });
   lab.setPolicy("client1", { locked: true });
@@ -120,7 +198,13 @@ test("what has no room is lost and counted", () => {
 });
 
 test("no frame, however bent, disturbs the reader", () => {
-  const seeds = [ACK, REQUEST, arp({ from: ALICE, sender: "10.0.0.1", target: "10.0.0.2" })];
+  const seeds = [
+    ACK,
+    REQUEST,
+    REPLY,
+    MIXED_REPLY,
+    arp({ from: ALICE, sender: "10.0.0.1", target: "10.0.0.2" }),
+  ];
   const bent = fc.tuple(
     fc.constantFrom(...seeds),
     fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { maxLength: 6 }),

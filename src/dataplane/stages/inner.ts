@@ -47,6 +47,8 @@ const ND_BYTES = 24;
 /** Ports 67 and 68, either way (RFC 2131), and six beside them: whoever reads the frame looks closer. */
 const DHCP_PORTS = (64 << 16) | 64;
 const DHCP_MASK = ~((7 << 16) | 7);
+/** Where clients listen, whatever port a server sends from (RFC 8415 section 7.2). */
+const DHCPV6_CLIENT_PORT = 546;
 /** "More fragments" and the fragment offset (RFC 791 section 3.1). */
 const FRAGMENT_MASK = 0x3fff;
 /** The two lowest bits of a TOS or traffic class (RFC 3168 section 5), and where they stand in an IP header's first word. */
@@ -148,7 +150,9 @@ export function createInnerReader(
       frames[at + FRAME_FLOW] = mix(hash);
       return true;
     }
-    frames[at + FRAME_FLOW] = mix(hash ^ Math.imul(view.getInt32(ip + IPV6_HEADER_BYTES), 0x9e3779b1));
+    const ports = view.getInt32(ip + IPV6_HEADER_BYTES);
+    if ((ports & 0xffff) === DHCPV6_CLIENT_PORT && protocol === PROTOCOL_UDP) sight(at);
+    frames[at + FRAME_FLOW] = mix(hash ^ Math.imul(ports, 0x9e3779b1));
     if (infer && l3 + IPV6_HEADER_BYTES + l4Bytes === length) {
       let sum = protocol + l4Bytes;
       for (let half = 8; half < IPV6_HEADER_BYTES; half += 2) sum += view.getUint16(ip + half);
