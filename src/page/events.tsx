@@ -1,11 +1,11 @@
 // What happened lately (GET /v1/events): kept by the switch, asked for now and then, newest first.
-import { useEffect, useState } from "preact/hooks";
 import { ask } from "./api.ts";
 import { eventReader } from "./event-stream.ts";
 import { clock } from "./format.ts";
-import { useSwitch } from "./hooks.ts";
+import { usePolled } from "./hooks.ts";
 
 const SHOWN_MAX = 100;
+const LATELY = `events?follow=false&last=${SHOWN_MAX}`;
 const EVERY_MS = 3000;
 
 /** What the page takes of an event. */
@@ -18,19 +18,8 @@ interface SwitchEvent {
 }
 
 export function Events() {
-  const { link, routes } = useSwitch();
-  const isThere = link === "live" && routes.has("/v1/events");
-  const [events, setEvents] = useState<readonly SwitchEvent[] | null>(null);
-  useEffect(() => {
-    if (!isThere) return;
-    const poll = async () => {
-      if (!document.hidden) setEvents(await lately().catch(() => []));
-    };
-    poll();
-    const timer = setInterval(poll, EVERY_MS);
-    return () => clearInterval(timer);
-  }, [isThere]);
-  if (events === null) return null;
+  const { value: events } = usePolled(LATELY, EVERY_MS, readEvents);
+  if (events === undefined) return null;
   return (
     <section class="card" aria-label="Events">
       <h2>Events</h2>
@@ -50,9 +39,10 @@ export function Events() {
   );
 }
 
-async function lately(): Promise<SwitchEvent[]> {
+/** Newest first. */
+async function readEvents(path: string, signal: AbortSignal): Promise<readonly SwitchEvent[]> {
   const events: SwitchEvent[] = [];
   const feed = eventReader((data) => events.push(JSON.parse(data) as SwitchEvent));
-  feed(await (await ask(`events?follow=false&last=${SHOWN_MAX}`)).text());
+  feed(await (await ask(path, { signal })).text());
   return events.reverse();
 }

@@ -37,8 +37,14 @@ export interface Polled<T> {
   readonly again: () => void;
 }
 
-/** Reads a path every so often while the page is seen; slower if the answers are slow, for they cost the switch time. */
-export function usePolled<T>(path: string, everyMs: number): Polled<T> {
+/** Asks for a path and takes from the answer what is wanted. */
+export type Reader<T> = (path: string, signal: AbortSignal) => Promise<T>;
+
+/**
+ * Reads a path every so often while the page is seen; slower if the answers are slow, for they cost the switch time. `reader`, for
+ * answers other than JSON, is the same at each call: with another one reading begins anew.
+ */
+export function usePolled<T>(path: string, everyMs: number, reader: Reader<T> = read): Polled<T> {
   const [value, setValue] = useState<T | undefined>(undefined);
   const [turn, setTurn] = useState(0);
   const { link, routes } = useSwitch();
@@ -50,7 +56,7 @@ export function usePolled<T>(path: string, everyMs: number): Polled<T> {
     const poll = async () => {
       const started = performance.now();
       if (!document.hidden) {
-        const answer = await read<T>(path, stop.signal).catch(() => undefined);
+        const answer = await reader(path, stop.signal).catch(() => undefined);
         if (stop.signal.aborted) return;
         if (answer !== undefined) setValue(answer);
       }
@@ -61,7 +67,7 @@ export function usePolled<T>(path: string, everyMs: number): Polled<T> {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [path, everyMs, link, isThere, turn]);
+  }, [path, everyMs, reader, link, isThere, turn]);
   return { value, again: useCallback(() => setTurn((before) => before + 1), []) };
 }
 

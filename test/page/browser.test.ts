@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { portDown, portUp } from "../../src/dataplane/events.ts";
 import type { CapturedFrame } from "../../src/dataplane/spec.ts";
 import { Harness, SCENARIO } from "../control/harness.ts";
 
@@ -62,6 +63,31 @@ const counter = (page: Page, port: string, name: string) =>
 /** Grouped as the page does it. */
 const digits = (count: number) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 const evaluate = <T>(page: Page, expression: string) => page.evaluate(expression) as Promise<T>;
+
+test("events are shown newest first and read anew, more seldom if their answers are slow", async () => {
+  await start();
+  harness.dataplane.emit(portDown({ bridge: "br0", name: "client1" }, "gone"));
+  const page = await open();
+  const sentences = page.getByLabel("Events").locator("li span");
+  await expect
+    .poll(() => sentences.first().textContent(), { timeout: WAIT_MS })
+    .toBe("port br0/client1 is down: gone");
+  harness.dataplane.emit(portUp({ bridge: "br0", name: "client1" }));
+  await expect
+    .poll(() => sentences.allTextContents(), { timeout: WAIT_MS })
+    .toEqual(["port br0/client1 is up again", "port br0/client1 is down: gone"]);
+  // An answer of half a second is followed by ten of rest; three pass between quick ones.
+  const asked: number[] = [];
+  await page.route("**/api/v1/events?*", async (route) => {
+    asked.push(performance.now());
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await route.continue();
+  });
+  await expect.poll(() => asked.length, { timeout: WAIT_MS }).toBe(1);
+  await page.waitForTimeout(7000);
+  expect(asked).toHaveLength(1);
+  expect(complaints).toEqual([]);
+});
 
 test("values are the counters, of each port, and follow them", async () => {
   harness.dataplane.figures.set("br0/client1", {
