@@ -1,7 +1,10 @@
 // `vxswitch doctor` in words: which ability becomes which line, what remedies it, and when the exit code says no.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/control/config/file.ts";
 import type { Finding } from "../../src/control/doctor/finding.ts";
+import type { Drop } from "../../src/control/doctor/firewall/judge.ts";
 import type { HostFacts, HostQuestion } from "../../src/control/doctor/host.ts";
+import { hostQuestion } from "../../src/control/doctor/underlay-findings.ts";
 import type { Abilities } from "../../src/dataplane/inventory/abilities.ts";
 import { EVERYTHING } from "./fake-abilities.ts";
 import { Harness, SCENARIO } from "./harness.ts";
@@ -256,7 +259,10 @@ describe("beside a running switch", () => {
 });
 
 describe("a configuration against the host", () => {
-  const RULE = { hook: "input", where: "nft inet f in", action: "drop", packets: 3 } as const;
+  const DROP: Drop = {
+    ...{ hook: "input", where: "nft inet f in", action: "drop", packets: 3 },
+    ...{ isCertain: true, peers: [] },
+  };
 
   async function configured(host: Partial<HostFacts> = {}, bridges = SCENARIO) {
     const usual = harness.host;
@@ -282,7 +288,28 @@ describe("a configuration against the host", () => {
       return usual(question);
     };
     await configured({}, SCENARIO.replace("remote: 10.122.3.152", "remote: 10.122.0.22, dstport: 8472"));
-    expect(asked).toEqual([{ ways: [{ remote: "10.122.0.22", local: null }], dstports: [4789, 8472] }]);
+    const far = { remote: "10.122.0.22", local: null };
+    const peers = [4789, 8472].map((dstport) => ({ ...far, dstport, device: null }));
+    expect(asked).toEqual([{ ways: [far], peers }]);
+  });
+
+  const FAR_SIDES: readonly [string, string, HostQuestion["peers"]][] = [
+    ["a hub", 'remote: "any"', [{ remote: null, local: null, dstport: 4789, device: null }]],
+    [
+      "a group",
+      "group: 239.1.1.1, dev: eth0",
+      [
+        { remote: "239.1.1.1", local: null, dstport: 4789, device: "eth0" },
+        { remote: null, local: null, dstport: 4789, device: "eth0" },
+      ],
+    ],
+  ];
+  test.each(FAR_SIDES)("of %s is asked about everyone's datagrams", (_, farSide, peers) => {
+    const file = harness.write(
+      "hub.yaml",
+      `bridges: { br0: { ports: { h: { type: vxlan, vni: 1, ${farSide} } } } }\n`,
+    );
+    expect(hostQuestion(loadConfig(file))).toEqual({ ways: [], peers });
   });
 
   test("with a remote that no route leads to is warned, in the kernel's words", async () => {
@@ -320,12 +347,42 @@ describe("a configuration against the host", () => {
   });
 
   test("behind a firewall that drops its port has a problem if it has dropped, and is warned if not yet", async () => {
-    expect((await configured({ dropRules: [RULE] })).get("firewall")).toMatchObject({
+    expect((await configured({ drops: [DROP] })).get("firewall")).toMatchObject({
       state: "problem",
       evidence: "nft inet f in: drop, 3 packets so far",
     });
-    const idle = { ...RULE, packets: 0 };
-    expect((await configured({ dropRules: [idle] })).get("firewall")?.state).toBe("warning");
+    const idle = { ...DROP, packets: 0 };
+    expect((await configured({ drops: [idle] })).get("firewall")?.state).toBe("warning");
+  });
+
+  test("behind a firewall that may drop it reads which rules, for whom, and that it is not certain", async () => {
+    const maybe = { ...DROP, isCertain: false, peers: ["10.122.0.22"] };
+    const policy: Drop = { ...maybe, where: "iptables INPUT", action: "policy drop", packets: null };
+    expect((await configured({ drops: [maybe, policy] })).get("firewall")).toMatchObject({
+      state: "note",
+      evidence:
+        "nft inet f in: drop for some datagrams (10.122.0.22), 3 packets so far; " +
+        "iptables INPUT: policy drop for some datagrams (10.122.0.22)",
+      remedy: expect.stringContaining("a rule before it that accepts UDP to the port"),
+    });
+    const certain = { ...policy, isCertain: true };
+    expect((await configured({ drops: [maybe, certain] })).get("firewall")?.state).toBe("warning");
+  });
+
+  test("that many rules drop names some of them and counts the rest", async () => {
+    const many = (await configured({ drops: Array(6).fill(DROP) })).get("firewall")?.evidence;
+    expect(many).toBe(`${"nft inet f in: drop, 3 packets so far; ".repeat(4)}2 more`);
+  });
+
+  test("of a switch whose receive ring passes by the firewall is noted, unless what leaves is dropped", async () => {
+    await harness.start();
+    harness.dataplane.io = "ring";
+    expect((await configured({ drops: [DROP] })).get("firewall")).toMatchObject({
+      state: "note",
+      evidence: "nft inet f in: drop, 3 packets so far; the receive ring passes by it",
+    });
+    const output: Drop = { ...DROP, hook: "output" };
+    expect((await configured({ drops: [DROP, output] })).get("firewall")?.state).toBe("problem");
   });
 
   test("whose firewall may not be read is told so, and no more", async () => {

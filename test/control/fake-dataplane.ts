@@ -57,6 +57,7 @@ export class FakeDataplane implements Dataplane {
   openCaptures = 0;
   capturesMax = 8;
   hostRows: HostRow[] = [];
+  io: "udp" | "ring" = "udp";
   alive = true;
   closed = false;
   workerCount = 1;
@@ -208,7 +209,7 @@ export class FakeDataplane implements Dataplane {
         },
       ],
       underlay: {
-        io: "udp",
+        io: this.io,
         reason: "the only make",
         receivePackets: 30,
         receiveOverruns: 1,

@@ -33,10 +33,10 @@ export class Harness {
   readonly dataplane = new FakeDataplane();
   /** What the machine is to have, for `doctor`. */
   abilities: Abilities = EVERYTHING;
-  /** What the host is to say, for `doctor`: routes to all by eth0, which lacks nothing, and no rule of a firewall. */
+  /** What the host is to say, for `doctor`: routes to all by eth0, which lacks nothing, and nothing that a firewall drops. */
   host: (question: HostQuestion) => HostFacts = ({ ways }) => ({
     routes: ways.map(({ remote }) => ({ remote, device: "eth0", mtuBytes: 1500, why: "" })),
-    dropRules: [],
+    drops: [],
     firewallWhy: "",
     devices: [CARD],
     processors: [0, 1, 2, 3],

@@ -184,6 +184,34 @@ describe("the machine", () => {
     },
   );
 
+  test("whose firewall drops by policy is told so, until a rule accepts the port", async () => {
+    const ruleset = `
+      table inet f {
+        chain user { tcp dport 22 accept; icmp type echo-request accept; udp dport { 53, 67-68 } accept; }
+        chain in {
+          type filter hook input priority 0; policy drop;
+          iif lo accept
+          ct state established,related accept
+          ct state new,untracked jump user
+        }
+      }`;
+    const rules = join(directory, "rules.nft");
+    writeFileSync(rules, ruleset);
+    await lab.test.run("nft", ["-f", rules]);
+    const config = configured(["10.122.0.22"]);
+    const firewall = async () => (await doctor(lab, [], undefined, config)).findings.get("firewall");
+    expect(await firewall()).toMatchObject({ state: "warning", evidence: "nft inet f in: policy drop" });
+    await lab.test.run("nft", [
+      "add rule inet f user ip saddr 10.122.0.0/24 udp dport vmap { 4789 : accept }",
+    ]);
+    expect(await firewall()).toMatchObject({ state: "ok" });
+    await lab.test.run("nft", ["insert rule inet f in meta mark 1 drop"]);
+    expect(await firewall()).toMatchObject({
+      state: "note",
+      evidence: "nft inet f in: drop for some datagrams",
+    });
+  });
+
   test("that can have no ring is told so in one sentence by a switch that insists on it", async () => {
     const files = switchFiles(directory);
     const config = labConfig(lab, files);

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { Progress } from "../progress.ts";
 import { ask } from "./ask.ts";
 import { type DeviceFacts, onlineProcessors, readDevices } from "./devices.ts";
-import { type DropRule, iptablesDropRules, nftDropRules } from "./firewall.ts";
+import { readFirewall } from "./firewall/ask.ts";
+import { type Drop, dropsOf } from "./firewall/judge.ts";
+import { type Peer, questionsOf } from "./firewall/questions.ts";
 
 /** One way to a VTEP. */
 export interface Route {
@@ -19,7 +21,8 @@ export interface Route {
 
 export interface HostFacts {
   readonly routes: readonly Route[];
-  readonly dropRules: readonly DropRule[];
+  /** What the firewall does to the datagrams of these peers. */
+  readonly drops: readonly Drop[];
   /** Why the firewall could not be read; "" if it was. */
   readonly firewallWhy: string;
   /** Those by which the routes lead. */
@@ -31,7 +34,7 @@ export interface HostFacts {
 /** What is asked for. */
 export interface HostQuestion {
   readonly ways: readonly { readonly remote: string; readonly local: string | null }[];
-  readonly dstports: readonly number[];
+  readonly peers: readonly Peer[];
 }
 
 /** One after the other: this is no reason to start many processes at once. */
@@ -46,8 +49,11 @@ export async function readHost(question: HostQuestion): Promise<HostFacts> {
     progress.step("devices");
     const devices = await readDevices(routes.flatMap(({ device }) => device ?? []));
     progress.step("firewall");
-    const firewall = await readFirewall(question.dstports);
-    return { routes, devices, processors: onlineProcessors(), ...firewall };
+    const { chains, why } = await readFirewall();
+    const deviceTo = new Map(routes.map(({ remote, device }) => [remote, device]));
+    const questions = questionsOf(question.peers, (remote) => deviceTo.get(remote) ?? null);
+    const drops = dropsOf(chains, questions);
+    return { routes, devices, processors: onlineProcessors(), drops, firewallWhy: why };
   } finally {
     progress.end();
   }
@@ -73,15 +79,4 @@ function deviceMtu(device: string | null): number | null {
   } catch {
     return null; // in a namespace whose /sys is another's
   }
-}
-
-async function readFirewall(ports: readonly number[]): Promise<Pick<HostFacts, "dropRules" | "firewallWhy">> {
-  const nft = await ask("nft", "-j", "list", "ruleset");
-  if (typeof nft === "string")
-    return { dropRules: ports.flatMap((port) => nftDropRules(nft, port)), firewallWhy: "" };
-  const saved = [await ask("iptables-save", "-c"), await ask("ip6tables-save", "-c")];
-  const texts = saved.filter((text) => typeof text === "string");
-  if (texts.length === 0) return { dropRules: [], firewallWhy: nft.why };
-  const dropRules = ports.flatMap((port) => texts.flatMap((text) => iptablesDropRules(text, port)));
-  return { dropRules, firewallWhy: "" };
 }

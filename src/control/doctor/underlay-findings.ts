@@ -5,10 +5,15 @@ import type { Config } from "../config/schema.ts";
 import { specsOf } from "../config/specs.ts";
 import type { Overview } from "../server/views.ts";
 import { type Finding, FORWARDING, type Judged, note, ok, problem, warning } from "./finding.ts";
+import type { Drop } from "./firewall/judge.ts";
+import type { Peer } from "./firewall/questions.ts";
 import type { HostFacts, HostQuestion, Route } from "./host.ts";
 
 /** Each is asked for by a process of its own. */
 const WAYS_MAX = 64;
+
+/** For each the firewall is judged. */
+const PEERS_MAX = 256;
 
 /** What has to be known of the host. */
 export function hostQuestion(config: Config): HostQuestion {
@@ -16,8 +21,8 @@ export function hostQuestion(config: Config): HostQuestion {
   const ways = new Map(
     ports.flatMap(({ remotes, local }) => remotes.map((remote) => [`${remote} ${local}`, { remote, local }])),
   );
-  const dstports = new Set(ports.map(({ dstport }) => dstport));
-  return { ways: [...ways.values()].slice(0, WAYS_MAX), dstports: [...dstports] };
+  const peers = new Map(ports.flatMap(peersOf).map((peer) => [Object.values(peer).join(" "), peer]));
+  return { ways: [...ways.values()].slice(0, WAYS_MAX), peers: [...peers.values()].slice(0, PEERS_MAX) };
 }
 
 /** `daemon` is the switch that runs with this configuration, null if none does. */
@@ -28,6 +33,14 @@ export function underlayFindings(config: Config, host: HostFacts, daemon: Overvi
     firewallFinding(host, daemon),
   ];
   return judged.map((finding) => ({ ...finding, needed_for: FORWARDING }));
+}
+
+/** A group is sent to, and everyone in it is heard. */
+function peersOf({ remotes, group, local, dstport }: VxlanPortSpec): Peer[] {
+  const common = { local, dstport, device: group?.dev ?? null };
+  const others = group === null ? [] : [group.address];
+  const named = [...remotes, ...others].map((remote) => ({ remote, ...common }));
+  return remotes.length > 0 ? named : [...named, { remote: null, ...common }];
 }
 
 function vxlanPorts(config: Config): VxlanPortSpec[] {
@@ -87,21 +100,39 @@ function tapMtus(config: Config, bridge: string, daemon: Overview | null): { nam
   );
 }
 
+/** So many are named; the rest is counted. */
+const NAMED_MAX = 4;
+
 /** Past a receive ring, INPUT is not asked. */
-function firewallFinding({ dropRules, firewallWhy }: HostFacts, daemon: Overview | null): Judged {
+function firewallFinding({ drops, firewallWhy }: HostFacts, daemon: Overview | null): Judged {
   if (firewallWhy !== "")
     return note("firewall", `not looked at: ${firewallWhy}`, "as root, with nftables or iptables installed");
-  if (dropRules.length === 0) return ok("firewall", "no rule names the UDP port to drop or reject it");
-  const evidence = dropRules
-    .map(
-      ({ where, action, packets }) =>
-        `${where}: ${action}${packets === null ? "" : `, ${packets} packets so far`}`,
-    )
-    .join("; ");
+  if (drops.length === 0) return ok("firewall", "no rule or policy drops or rejects VXLAN");
+  const isPassedBy = daemon?.underlay.io === "ring" && drops.every(({ hook }) => hook === "input");
+  const evidence = listed(drops.map(dropWords), "; ") + (isPassedBy ? "; the receive ring passes by it" : "");
+  const certain = drops.filter(({ isCertain }) => isCertain);
+  if (certain.length === 0)
+    return note(
+      "firewall",
+      evidence,
+      "if VXLAN is lost: a rule before it that accepts UDP to the port (nft -a list ruleset, iptables -S)",
+    );
   const remedy =
     "delete the rule, or put one before it that accepts VXLAN (nft -a list ruleset, iptables -S)";
-  if (daemon?.underlay.io === "ring" && dropRules.every(({ hook }) => hook === "input"))
-    return note("firewall", `${evidence}; the receive ring passes by it`, remedy);
-  const hits = dropRules.some(({ packets }) => (packets ?? 0) > 0);
+  if (isPassedBy) return note("firewall", evidence, remedy);
+  const hits = certain.some(({ packets }) => (packets ?? 0) > 0);
   return hits ? problem("firewall", evidence, remedy) : warning("firewall", evidence, remedy);
+}
+
+function dropWords({ where, action, packets, isCertain, peers }: Drop): string {
+  const certainty = isCertain ? "" : " for some datagrams";
+  const whose = peers.length === 0 ? "" : ` (${listed(peers, ", ")})`;
+  const counted = packets === null ? "" : `, ${packets} packets so far`;
+  return `${where}: ${action}${certainty}${whose}${counted}`;
+}
+
+function listed(words: readonly string[], separator: string): string {
+  const rest = words.length - NAMED_MAX;
+  const named = words.slice(0, NAMED_MAX);
+  return [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(separator);
 }
