@@ -84,7 +84,7 @@ describe("a machine", () => {
   const NEEDED: readonly [string, Partial<Abilities>][] = [
     ["addon", { addon: FAULT }],
     ["node", { nodeVersion: "20.18.9" }],
-    ["udp_port", { udpPort: { port: 4789, attempt: FAULT, holder: { pid: 1, name: "init" } } }],
+    ["udp_port", { udpPorts: [{ port: 4789, attempt: FAULT, holder: { pid: 1, name: "init" } }] }],
   ];
   test.each(NEEDED)("without %s cannot, and the exit code says so", async (check, differences) => {
     const { code, findings } = await doctor(differences);
@@ -181,12 +181,12 @@ describe("beside a running switch", () => {
   test("the UDP port that it holds is where it should be; one that another holds is not", async () => {
     await harness.start();
     const held = (pid: number) => ({
-      udpPort: { port: 4789, attempt: FAULT, holder: { pid, name: "node" } },
+      udpPorts: [4789, 8472].map((port) => ({ port, attempt: FAULT, holder: { pid, name: "node" } })),
     });
     expect(notOk((await doctor(held(process.pid))).findings)).toEqual({ overruns: "warning" });
     const other = await doctor(held(process.pid + 1));
     expect(other.code).toBe(1);
-    expect(notOk(other.findings)).toMatchObject({ udp_port: "problem" });
+    expect(notOk(other.findings)).toMatchObject({ udp_port: "problem", "udp_port 8472": "problem" });
   });
 
   test("more forwarding threads than processors are too many", async () => {
@@ -291,6 +291,19 @@ describe("a configuration against the host", () => {
     const far = { remote: "10.122.0.22", local: null };
     const peers = [4789, 8472].map((dstport) => ({ ...far, dstport, device: null }));
     expect(asked).toEqual([{ ways: [far], peers }]);
+  });
+
+  test("has its UDP ports tried, the underlay's own first, each once, and so many at most", async () => {
+    const port = (dstport: number) =>
+      `p${dstport}: { type: vxlan, vni: ${dstport}, remote: 10.0.0.2, dstport: ${dstport} }`;
+    const bridge = (...dstports: number[]) =>
+      `bridges: { br0: { ports: { ${dstports.map(port).join(", ")} } } }\n`;
+    await configured({}, bridge(8472, 4789, 6081));
+    expect(harness.portsAsked).toEqual([4789, 8472, 6081]);
+    await configured({}, bridge(...Array.from({ length: 40 }, (_, index) => 9000 + index)));
+    expect(harness.portsAsked).toEqual([4789, ...Array.from({ length: 15 }, (_, index) => 9000 + index)]);
+    await harness.run("doctor");
+    expect(harness.portsAsked).toEqual([4789]);
   });
 
   const FAR_SIDES: readonly [string, string, HostQuestion["peers"]][] = [

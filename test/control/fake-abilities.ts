@@ -10,7 +10,7 @@ export const EVERYTHING: Abilities = {
   processors: 4,
   capabilities: { pid: 4711, held: ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF"] },
   addon: null,
-  udpPort: { port: 4789, attempt: null, holder: null },
+  udpPorts: [{ port: 4789, attempt: null, holder: null }],
   receiveBuffer: {
     attempt: null,
     wantedBytes: 32 * MEBIBYTE,

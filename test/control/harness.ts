@@ -33,6 +33,8 @@ export class Harness {
   readonly dataplane = new FakeDataplane();
   /** What the machine is to have, for `doctor`. */
   abilities: Abilities = EVERYTHING;
+  /** UDP ports that `doctor` last asked about. */
+  portsAsked: readonly number[] = [];
   /** What the host is to say, for `doctor`: routes to all by eth0, which lacks nothing, and nothing that a firewall drops. */
   host: (question: HostQuestion) => HostFacts = ({ ways }) => ({
     routes: ways.map(({ remote }) => ({ remote, device: "eth0", mtuBytes: 1500, why: "" })),
@@ -113,7 +115,10 @@ export class Harness {
       terminal: () => null,
       exit: (code) => void this.exits.push(code),
       open: async () => this.dataplane,
-      abilities: async () => this.abilities,
+      abilities: async (ports) => {
+        this.portsAsked = ports;
+        return this.abilities;
+      },
       host: async (question) => this.host(question),
     };
   }

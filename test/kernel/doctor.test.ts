@@ -106,6 +106,20 @@ describe("the machine", () => {
     expect(stderr).toContain("missing: udp_port");
   });
 
+  test("with a port that has a UDP port of its own is told if that is taken", async () => {
+    await lab.test.ip("link", "add", "kernel0", "type", "vxlan", "id", "7", "dstport", "8472", "dev", "eth0");
+    await lab.test.ip("link", "set", "kernel0", "up");
+    const file = join(directory, "vxswitch.yaml");
+    const port = '{ type: vxlan, vni: 1, remote: "10.122.0.22", dstport: 8472 }';
+    writeFileSync(file, `bridges: { br0: { ports: { client1: ${port} } } }\n`);
+    const { code, findings, stderr } = await doctor(lab, [], undefined, ["--config", file]);
+    expect(code).toBe(1);
+    expect(findings.get("udp_port")?.state).toBe("ok");
+    expect(findings.get("udp_port 8472")).toMatchObject({ state: "problem", needed_for: "forwarding" });
+    expect(findings.get("udp_port 8472")?.remedy).toContain("ip link del kernel0");
+    expect(stderr).toContain("missing: udp_port 8472");
+  });
+
   test("whose firewall drops VXLAN, and that has no route to a remote, is told so by what was seen", async () => {
     const rule = "add table inet f; add chain inet f in { type filter hook input priority 0; }";
     await lab.test.run("nft", [`${rule}; add rule inet f in udp dport 4789 counter drop`]);

@@ -19,8 +19,8 @@ export interface Io {
   /** Ends the process at once. */
   exit(code: number): void;
   readonly open: OpenDataplane;
-  /** What this machine lets a switch have, found out by trying; looks at this UDP port, and at the daemon's process. */
-  abilities(port: number, daemonPid: number | null): Promise<Abilities>;
+  /** What this machine lets a switch have, found out by trying; looks at these UDP ports, and at the daemon's process. */
+  abilities(ports: readonly number[], daemonPid: number | null): Promise<Abilities>;
   /** What the host says of routes, their devices and its firewall. */
   host(question: HostQuestion): Promise<HostFacts>;
 }

@@ -20,9 +20,9 @@ const io: Io = {
     process.stdin.isTTY && process.stdout.isTTY ? { input: process.stdin, output: process.stdout } : null,
   exit: (code) => process.exit(code),
   open,
-  abilities: async (port, daemonPid) => {
+  abilities: async (ports, daemonPid) => {
     const { probeAbilities } = await import("../../dataplane/inventory/abilities.ts");
-    return probeAbilities(port, daemonPid);
+    return probeAbilities(ports, daemonPid);
   },
   host: async (question) => {
     const { readHost } = await import("../doctor/host.ts");

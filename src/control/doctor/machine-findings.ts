@@ -1,6 +1,6 @@
 // What `vxswitch doctor` finds on the machine: its abilities in words. Pure: the trying is
 // src/dataplane/inventory/abilities.ts's.
-import type { Abilities, Attempt } from "../../dataplane/inventory/abilities.ts";
+import type { Abilities, Attempt, UdpPort } from "../../dataplane/inventory/abilities.ts";
 import { CAPABILITIES, type Capability } from "../../dataplane/inventory/capabilities.ts";
 import { isNodeTooOld, NODE_MIN_TEXT } from "../node-version.ts";
 import type { Overview } from "../server/views.ts";
@@ -29,7 +29,7 @@ export function machineFindings(abilities: Abilities, daemon: Overview | null): 
     nodeFinding(abilities),
     capabilityFinding(abilities, daemon),
     attempted("addon", FORWARDING, addon, "it loads"),
-    portFinding(abilities, daemon),
+    ...abilities.udpPorts.map((port, index) => portFinding(port, index === 0, daemon)),
     bufferFinding(abilities),
     attempted("udp_segment", "frames in trains", udpSegment, "a UDP socket takes UDP_SEGMENT"),
     attempted("udp_gro", "datagrams received in trains", udpGro, "a UDP socket takes UDP_GRO"),
@@ -102,13 +102,18 @@ function capabilityFinding({ capabilities }: Abilities, daemon: Overview | null)
   return { ...judge(), needed_for: "TAP ports, io: ring, packet sockets" };
 }
 
-/** A port that the running switch itself holds is where it should be. */
-function portFinding({ udpPort: { port, attempt, holder } }: Abilities, daemon: Overview | null): Finding {
+/** A port that the running switch itself holds is where it should be. The underlay's own has a check without its number. */
+function portFinding(
+  { port, attempt, holder }: UdpPort,
+  isUnderlays: boolean,
+  daemon: Overview | null,
+): Finding {
+  const check = isUnderlays ? "udp_port" : `udp_port ${port}`;
   const isOurs = holder !== null && holder.pid === daemon?.pid;
   const evidence = isOurs
     ? `port ${port} is held by the running switch (process ${holder.pid})`
     : `port ${port} was bound and closed again`;
-  return attempted("udp_port", FORWARDING, isOurs ? null : attempt, evidence);
+  return attempted(check, FORWARDING, isOurs ? null : attempt, evidence);
 }
 
 function bufferFinding({ receiveBuffer }: Abilities): Finding {

@@ -15,6 +15,15 @@ const WAYS_MAX = 64;
 /** For each the firewall is judged. */
 const PEERS_MAX = 256;
 
+/** Each is bound once, to see whether it can be. */
+const UDP_PORTS_MAX = 16;
+
+/** UDP ports that the switch listens at, the underlay's own first. */
+export function udpPorts(config: Config): number[] {
+  const ports = new Set([config.underlay.dstport, ...vxlanPorts(config).map(({ dstport }) => dstport)]);
+  return [...ports].slice(0, UDP_PORTS_MAX);
+}
+
 /** What has to be known of the host. */
 export function hostQuestion(config: Config): HostQuestion {
   const ports = vxlanPorts(config);

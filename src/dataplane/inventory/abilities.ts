@@ -22,6 +22,13 @@ import { readText } from "./read-text.ts";
 /** What came of trying one thing: null = it works. */
 export type Attempt = Fault | null;
 
+export interface UdpPort {
+  readonly port: number;
+  readonly attempt: Attempt;
+  /** Who has it, where it could not be had. */
+  readonly holder: Holder | null;
+}
+
 export interface Abilities {
   /** As `uname -r` has it. */
   readonly kernel: string;
@@ -30,7 +37,8 @@ export interface Abilities {
   /** Of the daemon or of this process; null = unknown. */
   readonly capabilities: Capabilities | null;
   readonly addon: Attempt;
-  readonly udpPort: { readonly port: number; readonly attempt: Attempt; readonly holder: Holder | null };
+  /** In the order in which they were asked for. */
+  readonly udpPorts: readonly UdpPort[];
   /** Receive queue of a UDP socket. */
   readonly receiveBuffer: {
     readonly attempt: Attempt;
@@ -52,15 +60,18 @@ export interface Abilities {
   readonly trains: Attempt;
 }
 
-/** Tries everything; opens nothing that stays. `port` is the UDP port to look at; a daemon's capabilities count if one runs. */
-export function probeAbilities(port: number, daemonPid: number | null): Abilities {
+/** Tries everything; opens nothing that stays. `ports` are the UDP ports to look at; a daemon's capabilities count if one runs. */
+export function probeAbilities(ports: readonly number[], daemonPid: number | null): Abilities {
   const addon = attempt(probe.tryAddon, addonFault);
   const withAddon = (work: () => void, fault: (error: unknown) => Fault): Attempt =>
     addon === null ? attempt(work, fault) : untried("the addon", addon);
-  const udpPort = withAddon(
-    () => probe.tryUdpPort(port),
-    (error) => socketFault(error, null, port),
-  );
+  const udpPorts = ports.map((port): UdpPort => {
+    const tried = withAddon(
+      () => probe.tryUdpPort(port),
+      (error) => socketFault(error, null, port),
+    );
+    return { port, attempt: tried, holder: tried === null ? null : udpPortHolder(port) };
+  });
   let grantedBytes = 0;
   const buffer = withAddon(() => {
     grantedBytes = probe.grantedBufferBytes(SOCKET_BUFFER_BYTES);
@@ -71,7 +82,7 @@ export function probeAbilities(port: number, daemonPid: number | null): Abilitie
     processors: availableParallelism(),
     capabilities: readCapabilities(daemonPid),
     addon,
-    udpPort: { port, attempt: udpPort, holder: udpPort === null ? null : udpPortHolder(port) },
+    udpPorts,
     receiveBuffer: {
       attempt: buffer,
       wantedBytes: SOCKET_BUFFER_BYTES,

@@ -34,8 +34,7 @@ export function registerDoctor(program: Command, io: Io): void {
       const { loadConfig } = await import("../../config/file.ts");
       const config = running?.config ?? (options.config === undefined ? null : loadConfig(options.config));
       const overview = running?.overview ?? null;
-      const dstport = config?.underlay.dstport ?? VXLAN_DSTPORT_DEFAULT;
-      const abilities = await io.abilities(dstport, overview?.pid ?? null);
+      const abilities = await io.abilities(await udpPortsOf(config), overview?.pid ?? null);
       const sections = [
         machineFindings(abilities, overview),
         config === null ? [] : await hostFindings(config, abilities, overview, io),
@@ -44,6 +43,13 @@ export function registerDoctor(program: Command, io: Io): void {
       io.out(options.json ? `${JSON.stringify(sections.flat(), null, 2)}\n` : text(sections));
       expectForwarding(sections[0] ?? []);
     });
+}
+
+/** Where a switch of this configuration listens. */
+async function udpPortsOf(config: Config | null): Promise<number[]> {
+  if (config === null) return [VXLAN_DSTPORT_DEFAULT];
+  const { udpPorts } = await import("../../doctor/underlay-findings.ts");
+  return udpPorts(config);
 }
 
 /** How the host suits a configuration. */
