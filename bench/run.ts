@@ -207,7 +207,7 @@ function section(plan: Plan, machine: string, suite: Suite, report: Report, samp
   return `## ${suite.title}
 
 Kernel VXLAN clients at both ends, the switch between them, three network namespaces joined by veth. Medians of
-${plan.rounds} interleaved rounds, ${plan.seconds} s a measurement, in parentheses the lowest and the highest, then the ratio to ${plan.peers[0].name}.
+${plan.rounds} interleaved rounds, ${plan.seconds} s a measurement, in parentheses the lowest and the highest, then the ratio to ${report.peers[0]}.
 ${suite.about}
 
 ${machine}
