@@ -5,6 +5,7 @@ import { availableParallelism, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Finding } from "../../src/control/doctor/finding.ts";
+import { isBelow } from "../../src/control/doctor/kernel-release.ts";
 import { configText, labConfig } from "../../src/control/lab/config.ts";
 import type { Lab } from "../../src/control/lab/lab.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
@@ -17,8 +18,7 @@ const WITHOUT_ANY = ["setpriv", "--bounding-set", "-bpf,-sys_admin,-net_admin,-n
 const NO_SOCKET = "/nonexistent/vxswitch.sock";
 const RING_CAPABILITIES = "it needs the capabilities CAP_NET_ADMIN and CAP_BPF";
 
-const [major = 0, minor = 0] = release().split(".").map(Number);
-const hasEverything = !inUserNamespace() && (major > 6 || (major === 6 && minor >= 17));
+const hasEverything = !inUserNamespace() && !isBelow(release(), [6, 17]);
 
 /** Runs the doctor on a host; what it finds by check. */
 async function doctor(lab: Lab, wrapper: readonly string[] = [], socket = NO_SOCKET, more: string[] = []) {

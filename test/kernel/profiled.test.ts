@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { isBelow } from "../../src/control/doctor/kernel-release.ts";
 import { outcome } from "../../src/control/lab/command.ts";
 import { inUserNamespace } from "../../src/control/lab/privilege.ts";
 import { PROGRAM } from "./harness/kernel-lab.ts";
@@ -14,8 +15,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const PROFILE = ["--cpu-prof", "--cpu-prof-interval", "200", `--cpu-prof-dir=${directory}`];
 const ATTEMPTS = 5;
 
-const [major = 0, minor = 0] = release().split(".").map(Number);
-const hasTcx = !inUserNamespace() && (major > 6 || (major === 6 && minor >= 6));
+const hasTcx = !inUserNamespace() && !isBelow(release(), [6, 6]);
 
 test.skipIf(!hasTcx)("a process that is profiled can have them", async () => {
   const doctor = [process.execPath, ...PROFILE, PROGRAM, "--socket", "/nonexistent", "doctor", "--json"];

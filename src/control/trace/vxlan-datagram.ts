@@ -1,19 +1,21 @@
 // A VXLAN datagram in a frame of the underlay's: Ethernet, IPv4 or IPv6, UDP, VXLAN. What a capture at the network card of a VTEP
 // has, and `vxswitch trace` asks about as who receives it would see it.
 import ipaddr from "ipaddr.js";
-import { ETHERTYPE_SERVICE_VLAN, ETHERTYPE_VLAN } from "../../dataplane/stages/inner.ts";
+import {
+  ETHERNET_HEADER_BYTES,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  IPV4_HEADER_BYTES,
+  IPV6_HEADER_BYTES,
+  PROTOCOL_UDP,
+  UDP_HEADER_BYTES,
+  VLAN_ETHERTYPES,
+  VLAN_TAG_BYTES,
+} from "../../dataplane/stages/inner.ts";
 import { VXLAN_FLAG_VNI, VXLAN_HEADER_BYTES } from "../../dataplane/wire/vxlan.ts";
 
-const ETHERNET_HEADER_BYTES = 14;
-const TAG_BYTES = 4;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
-const IPV4_HEADER_BYTES_MIN = 20;
 /** Of a packet cut into fragments: more of them, or an offset. */
 const IPV4_FRAGMENT_BITS = 0x3fff;
-const IPV6_HEADER_BYTES = 40;
-const PROTOCOL_UDP = 17;
-const UDP_HEADER_BYTES = 8;
 
 export interface VxlanDatagram {
   /** The VTEP that sends it. */
@@ -49,14 +51,14 @@ export function vxlanDatagramIn(bytes: Buffer, dstport: number): VxlanDatagram |
 function packetIn(bytes: Buffer): IpPacket | null {
   let at = ETHERNET_HEADER_BYTES;
   const typeAt = (): number => (bytes.length < at ? 0 : bytes.readUInt16BE(at - 2));
-  while (typeAt() === ETHERTYPE_VLAN || typeAt() === ETHERTYPE_SERVICE_VLAN) at += TAG_BYTES;
+  while (VLAN_ETHERTYPES.includes(typeAt())) at += VLAN_TAG_BYTES;
   const ip = bytes.subarray(at);
   if (typeAt() === ETHERTYPE_IPV4) return ipv4In(ip);
   return typeAt() === ETHERTYPE_IPV6 ? ipv6In(ip) : null;
 }
 
 function ipv4In(ip: Buffer): IpPacket | null {
-  if (ip.length < IPV4_HEADER_BYTES_MIN || (ip.readUInt16BE(6) & IPV4_FRAGMENT_BITS) !== 0) return null;
+  if (ip.length < IPV4_HEADER_BYTES || (ip.readUInt16BE(6) & IPV4_FRAGMENT_BITS) !== 0) return null;
   const payload = ip.subarray((ip[0]! & 15) * 4, ip.readUInt16BE(2));
   return { protocol: ip[9]!, source: ip.subarray(12, 16), payload };
 }

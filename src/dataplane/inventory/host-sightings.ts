@@ -2,10 +2,13 @@
 // has made of its first bytes. In the control thread: slow is fine, wrong is not.
 import { formatAddress } from "../address.ts";
 import {
+  DHCPV6_CLIENT_PORT,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
   IPV4_HEADER_BYTES,
   IPV6_HEADER_BYTES,
+  PROTOCOL_UDP,
+  UDP_HEADER_BYTES,
   VLAN_ETHERTYPES,
 } from "../stages/inner.ts";
 import { ARP, createNeighbourReader, NO_MESSAGE } from "../wire/arp-nd.ts";
@@ -23,11 +26,8 @@ export interface Sighting {
   readonly by: SightedBy;
 }
 
-const PROTOCOL_UDP = 17;
-const UDP_HEADER_BYTES = 8;
 const DHCP_SERVER_PORT = 67;
 const DHCP_CLIENT_PORT = 68;
-const DHCPV6_CLIENT_PORT = 546;
 
 /** Reads a frame of which `toldBytes` of `bytes` are there; null if it tells nothing. */
 export function readSighting(

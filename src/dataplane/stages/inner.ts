@@ -29,7 +29,7 @@ export const VLAN_TAG_BYTES = 4;
 export const IPV4_HEADER_BYTES = 20;
 export const IPV6_HEADER_BYTES = 40;
 export const TCP_HEADER_BYTES = 20;
-const UDP_HEADER_BYTES = 8;
+export const UDP_HEADER_BYTES = 8;
 export const TCP_CSUM_OFFSET = 16;
 const UDP_CSUM_OFFSET = 6;
 
@@ -41,14 +41,14 @@ export const ETHERTYPE_SERVICE_VLAN = 0x88a8;
 /** Those of tags, for who is in no hurry. */
 export const VLAN_ETHERTYPES: readonly number[] = [ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN];
 export const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
+export const PROTOCOL_UDP = 17;
 const PROTOCOL_ICMPV6 = 58;
 const ND_BYTES = 24;
 /** Ports 67 and 68, either way (RFC 2131), and six beside them: whoever reads the frame looks closer. */
 const DHCP_PORTS = (64 << 16) | 64;
 const DHCP_MASK = ~((7 << 16) | 7);
 /** Where clients listen, whatever port a server sends from (RFC 8415 section 7.2). */
-const DHCPV6_CLIENT_PORT = 546;
+export const DHCPV6_CLIENT_PORT = 546;
 /** "More fragments" and the fragment offset (RFC 791 section 3.1). */
 const FRAGMENT_MASK = 0x3fff;
 /** The two lowest bits of a TOS or traffic class (RFC 3168 section 5), and where they stand in an IP header's first word. */

@@ -22,6 +22,7 @@ import {
   not,
   ofPossible,
   type Rule,
+  truthOf,
   UNKNOWN,
 } from "./model.ts";
 
@@ -195,7 +196,7 @@ function addressMatch(text: string, side: Side): Match {
   return (datagram) => {
     const known = datagram[side];
     if (known === null || isListed === null) return "unknown";
-    return isListed(known) ? "yes" : "no";
+    return truthOf(isListed(known));
   };
 }
 
@@ -206,7 +207,7 @@ function deviceMatch(wanted: string, direction: "input" | "output"): Match {
     const name = deviceName(datagram, direction);
     // What comes from another host does not come by the loopback.
     if (name === null) return wanted === "lo" ? "no" : "unknown";
-    return (start === null ? name === wanted : name.startsWith(start)) ? "yes" : "no";
+    return truthOf(start === null ? name === wanted : name.startsWith(start));
   };
 }
 
@@ -218,13 +219,13 @@ function stateMatch(text: string, states: readonly string[]): Match {
 
 function typeMatch(types: string, side: Side): Match {
   const wanted = types.toLowerCase().split(",");
-  return (datagram) => (wanted.includes(addressType(datagram, side)) ? "yes" : "no");
+  return (datagram) => truthOf(wanted.includes(addressType(datagram, side)));
 }
 
 function packetTypeMatch(wanted: string): Match {
   return (datagram) => {
     const type = packetType(datagram);
     if (type === null) return "unknown";
-    return (wanted === "unicast" ? "host" : wanted) === type ? "yes" : "no";
+    return truthOf((wanted === "unicast" ? "host" : wanted) === type);
   };
 }

@@ -56,6 +56,10 @@ export function hookOf(name: string | undefined): Hook | null {
   return lower === "input" || lower === "prerouting" ? "input" : null;
 }
 
+export function truthOf(is: boolean): Truth {
+  return is ? "yes" : "no";
+}
+
 /** All hold. */
 export function all(matches: readonly Match[]): Match {
   return (datagram) => {

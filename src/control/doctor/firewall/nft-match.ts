@@ -19,6 +19,7 @@ import {
   not,
   ofPossible,
   type Truth,
+  truthOf,
   UNKNOWN,
 } from "./model.ts";
 
@@ -160,7 +161,7 @@ function payloadField({ protocol = "", field = "", tunnel }: NonNullable<Looked[
   if ((protocol === "udp" || protocol === "th") && field === "dport")
     return { needs: ALWAYS, values: ({ dstport }) => [dstport], compare: amongNumbers };
   if (protocol !== "ip" && protocol !== "ip6") return unknownField();
-  const needs: Match = ({ family }) => (family === (protocol === "ip" ? 4 : 6) ? "yes" : "no");
+  const needs: Match = ({ family }) => truthOf(family === (protocol === "ip" ? 4 : 6));
   if (field === "protocol" || field === "nexthdr") return word(() => ["udp"], needs);
   if (field !== "saddr" && field !== "daddr") return unknownField(needs);
   return { needs, values: (datagram) => listOf(datagram[field]), compare: amongAddresses };
@@ -256,8 +257,4 @@ function amongDevices(leaves: readonly unknown[]): Holds {
 function asPresence([leaf]: readonly unknown[]): Holds | null {
   if (typeof leaf === "boolean") return () => truthOf(leaf);
   return leaf === 0 || leaf === "0" ? () => "no" : null;
-}
-
-function truthOf(is: boolean): Truth {
-  return is ? "yes" : "no";
 }
